@@ -1,0 +1,361 @@
+//! The guard: every call passes it before it touches anything, and ends as a row of its ledger.
+//!
+//! The road of a call:
+//!
+//! 1. `admit` decides what needs no facts: whether the tool is hidden or denied, whether too many calls came in too short a
+//!    time, whether the arguments were understood, whether a person would have to approve. A read takes its place in the
+//!    limits here and has its row; for a change the limits are only looked at.
+//! 2. `clear` is for changes: the body states its plan, and what it reserves is taken from all limits together with the row,
+//!    in one transaction, or nothing is.
+//! 3. `settle` completes the row with what really happened, and lowers what was reserved to what was used.
+//!
+//! The first refusal ends the call and names its rule. A refused call takes nothing from any limit.
+
+mod clock;
+mod gate;
+mod ledger;
+mod limit;
+mod names;
+mod permit;
+mod plan;
+mod policy;
+mod refusal;
+mod self_test;
+mod subject;
+
+pub use clock::{Boot, Clock, Moment, SystemClock};
+pub use ledger::{Decision, Ledger, LedgerError, Row};
+pub use limit::{Limit, Scope, Unit};
+pub use permit::{Change, Cleared, Destroy, Effect, Permit, Proofs, Read, Write};
+pub use plan::{Affected, Amounts, Facts, Outcome, Plan, Settlement};
+pub use policy::{Action, ExportCaps, Policy, PolicyError, PolicyErrors, SHIPPED, Verdict};
+pub use refusal::{CallId, Code, Refusal};
+pub use self_test::SelfTestFailed;
+pub use subject::{Kind, Service, Subject};
+
+use gate::Attempts;
+use ledger::{Admission, Draft, LimitAsk, Over};
+use permit::Stage;
+use serde_json::{Map, Value};
+use std::{sync::Arc, time::Duration};
+
+/// Where the policy states the gate.
+const ATTEMPTS_RULE: &str = "/all_tools/attempts";
+
+/// A call as it comes in.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The tool.
+    pub subject: Subject,
+    /// The arguments as they were decoded, defaults filled in; or what the decoder says is wrong with them, which is not
+    /// recorded because it may quote them.
+    pub arguments: Result<&'a Map<String, Value>, &'a str>,
+    /// The session it came in.
+    pub session: &'a str,
+    /// What the client calls itself; no more than a claim.
+    pub client: Option<&'a str>,
+}
+
+/// Why a call was not let in.
+#[derive(Clone, Debug)]
+pub enum NotAdmitted {
+    /// The tool is hidden: the answer has to be the one that an unknown tool gets.
+    Hidden(CallId),
+    /// The arguments could not be understood.
+    InvalidArguments(CallId),
+    /// The policy refuses.
+    Refused(Refusal),
+}
+
+/// The policy in force, the limits and the ledger.
+#[derive(Debug)]
+pub struct Guard {
+    policy: Arc<Policy>,
+    ledger: Ledger,
+    grant: Arc<str>,
+    attempts: Option<Attempts>,
+}
+
+/// What the policy alone says of a call.
+enum Judgement<'p> {
+    Hidden { rule: Option<&'p str> },
+    Refused { code: Code, rule: &'p str, reason: String },
+    Admitted(&'p Verdict),
+}
+
+/// The one decision that listing, calling and the self-test share. It takes nothing.
+fn judge(policy: &Policy, subject: Subject) -> Judgement<'_> {
+    // A tool that is not the one the policy was loaded for is not known to it.
+    let Some(verdict) = policy.verdict(subject.tool).filter(|verdict| verdict.subject == subject) else {
+        return Judgement::Hidden { rule: None };
+    };
+    if verdict.hidden {
+        return Judgement::Hidden { rule: Some(&verdict.rule) };
+    }
+    let (code, reason) = match verdict.action {
+        Action::Allow => return Judgement::Admitted(verdict),
+        Action::Deny if verdict.by_default => {
+            (Code::DefaultDeny, "no rule of this server's policy allows this tool, and it refuses what no rule allows")
+        }
+        Action::Deny => (Code::Denied, "this server's policy refuses this tool"),
+        Action::Ask => (
+            Code::ApprovalRequired,
+            "a person has to approve each call of this tool, and this server can't ask one yet",
+        ),
+    };
+    let reason = match &verdict.reason {
+        Some(own) if verdict.action == Action::Ask => format!("{own}: {reason}"),
+        Some(own) => own.clone(),
+        None => reason.to_owned(),
+    };
+    Judgement::Refused { code, rule: &verdict.rule, reason }
+}
+
+impl Guard {
+    /// A guard for one grant.
+    pub fn new(policy: Policy, ledger: Ledger, grant: String) -> Self {
+        let attempts = policy.attempts().and_then(|rule| Attempts::new(rule.window, rule.max, rule.burst));
+        Self { policy: Arc::new(policy), ledger, grant: grant.into(), attempts }
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy)
+    }
+
+    /// Whether the tool is listed. What is not listed can't be called either.
+    pub fn lists(&self, subject: Subject) -> bool {
+        !matches!(judge(&self.policy, subject), Judgement::Hidden { .. })
+    }
+
+    /// Decides what can be decided without knowing what the call is about.
+    pub async fn admit<E: Effect>(&self, request: Request<'_>) -> Result<Permit<E>, NotAdmitted> {
+        let call = CallId::generate();
+        let policy = self.policy();
+        let subject = Subject { kind: E::KIND, ..request.subject };
+        let judgement = judge(&policy, subject);
+        if let Err(wait) = self.count_attempt(Some(E::KIND)) {
+            self.ledger.count(&self.grant, subject.tool, || {
+                let row = self.row(call, &policy, request.session, request.client);
+                Row {
+                    tool: subject.tool.to_owned(),
+                    kind: Some(E::KIND),
+                    decision: Decision::Limit,
+                    rule: Some(ATTEMPTS_RULE.to_owned()),
+                    ..row
+                }
+            });
+            return Err(match judgement {
+                Judgement::Hidden { .. } => NotAdmitted::Hidden(call),
+                _ => NotAdmitted::Refused(Refusal {
+                    code: Code::Attempts,
+                    tool: subject.tool.to_owned(),
+                    rule: Some(ATTEMPTS_RULE.to_owned()),
+                    reason: "too many calls in too short a time".to_owned(),
+                    retry_after: Some(wait),
+                    call_id: call,
+                }),
+            });
+        }
+
+        let mut row = self.row(call, &policy, request.session, request.client);
+        subject.tool.clone_into(&mut row.tool);
+        row.kind = Some(E::KIND);
+        if let Ok(arguments) = request.arguments {
+            row.args = arguments.keys().cloned().collect();
+            row.digest = Some(self.ledger.digest(arguments));
+        }
+        let draft = self.ledger.draft(row);
+        let refused = |code, rule: Option<&str>, reason| {
+            let (tool, rule) = (subject.tool.to_owned(), rule.map(ToOwned::to_owned));
+            NotAdmitted::Refused(Refusal { code, tool, rule, reason, retry_after: None, call_id: call })
+        };
+        match judgement {
+            Judgement::Hidden { rule } => {
+                end(draft, Decision::Deny, rule).await;
+                Err(NotAdmitted::Hidden(call))
+            }
+            Judgement::Refused { code, rule, reason } if code != Code::ApprovalRequired => {
+                end(draft, Decision::Deny, Some(rule)).await;
+                Err(refused(code, Some(rule), reason))
+            }
+            _ if request.arguments.is_err() => {
+                end(draft, Decision::Invalid, None).await;
+                Err(NotAdmitted::InvalidArguments(call))
+            }
+            Judgement::Refused { code, rule, reason } => {
+                end(draft, Decision::Ask, Some(rule)).await;
+                Err(refused(code, Some(rule), reason))
+            }
+            Judgement::Admitted(verdict) => {
+                let stage = if E::KIND == Kind::Read {
+                    let asks = self.asks(verdict, Amounts::default());
+                    self.take(draft, asks, call, subject.tool, Plan::default()).await.map(Stage::Recorded)
+                } else {
+                    self.look(draft, verdict, call).await.map(Stage::Judged)
+                };
+                stage
+                    .map(|stage| Permit::new(call, subject.tool, Arc::clone(&policy), stage))
+                    .map_err(NotAdmitted::Refused)
+            }
+        }
+    }
+
+    /// Judges what a change is about to do, takes what it reserves, and records it: all of it before anything is sent. A
+    /// call is cleared at most once.
+    pub async fn clear<'call, E: Change>(
+        &self,
+        permit: &'call Permit<E>,
+        plan: Plan,
+    ) -> Result<Cleared<'call>, Refusal> {
+        let (call, tool) = (permit.call_id(), permit.tool());
+        let (Some(draft), Some(verdict)) = (permit.take_draft(), permit.policy().verdict(tool)) else {
+            return Err(Refusal {
+                code: Code::Denied,
+                tool: tool.to_owned(),
+                rule: None,
+                reason: "this call was judged already, and a call is judged once".to_owned(),
+                retry_after: None,
+                call_id: call,
+            });
+        };
+        let asks = self.asks(verdict, plan.reserve);
+        let entry = self.take(draft, asks, call, tool, plan).await?;
+        permit.record(entry);
+        Ok(Cleared::new(call))
+    }
+
+    /// Completes the call's row with what really happened.
+    pub async fn settle<E: Effect>(&self, permit: Permit<E>, end: Settlement) -> Result<(), LedgerError> {
+        match permit.into_stage() {
+            Stage::Recorded(entry) => entry.settle(end).await,
+            Stage::Judged(draft) => draft.close(end).await,
+            Stage::Closed => Ok(()),
+        }
+    }
+
+    /// Records a frame that was meant as a call but could not be decoded. `note` is the server's own remark: nothing of the
+    /// frame belongs in it.
+    pub async fn record_malformed(&self, session: &str, client: Option<&str>, note: &str) {
+        let row = || Row {
+            decision: Decision::Invalid,
+            note: Some(note.to_owned()),
+            ..self.row(CallId::generate(), &self.policy, session, client)
+        };
+        if self.count_attempt(None).is_err() {
+            self.ledger.count(&self.grant, "", row);
+        } else {
+            end(self.ledger.draft(row()), Decision::Invalid, None).await;
+        }
+    }
+
+    /// Calls itself with calls that must be refused.
+    pub fn self_test(&self) -> Result<(), SelfTestFailed> {
+        self_test::run(&self.policy)
+    }
+
+    fn count_attempt(&self, kind: Option<Kind>) -> Result<(), Duration> {
+        self.attempts.as_ref().map_or(Ok(()), |gate| gate.count(&self.grant, kind))
+    }
+
+    fn asks(&self, verdict: &Verdict, reserve: Amounts) -> Vec<LimitAsk> {
+        let ask = |limit: &Arc<Limit>| LimitAsk {
+            limit: Arc::clone(limit),
+            grant: Arc::clone(&self.grant),
+            amount: limit.amount(reserve),
+        };
+        verdict.limits.iter().map(ask).collect()
+    }
+
+    async fn take(
+        &self,
+        draft: Draft,
+        asks: Vec<LimitAsk>,
+        call: CallId,
+        tool: &str,
+        plan: Plan,
+    ) -> Result<ledger::Entry, Refusal> {
+        match draft.admit(asks, plan.affected, plan.before).await {
+            Ok(Admission::Passed(entry)) => Ok(entry),
+            Ok(Admission::Over { limit, over }) => Err(over_limit(call, tool, &limit, over)),
+            Err(error) => Err(unrecorded(call, tool, &error)),
+        }
+    }
+
+    /// Looks at the limits on calls, whose amounts are known before any facts.
+    async fn look(&self, mut draft: Draft, verdict: &Verdict, call: CallId) -> Result<Draft, Refusal> {
+        let mut asks = self.asks(verdict, Amounts::default());
+        asks.retain(|ask| ask.limit.unit == Unit::Calls);
+        if asks.is_empty() {
+            return Ok(draft);
+        }
+        let tool = verdict.subject.tool;
+        match draft.look(asks).await {
+            Ok(None) => Ok(draft),
+            Ok(Some((limit, over))) => Err(over_limit(call, tool, &limit, over)),
+            Err(error) => Err(unrecorded(call, tool, &error)),
+        }
+    }
+
+    fn row(&self, call: CallId, policy: &Policy, session: &str, client: Option<&str>) -> Row {
+        Row {
+            seq: 0,
+            time_ms: 0,
+            call_id: call.to_string(),
+            grant: self.grant.to_string(),
+            session: session.to_owned(),
+            client: client.map(ToOwned::to_owned),
+            tool: String::new(),
+            kind: None,
+            policy: policy.hash().to_owned(),
+            decision: Decision::Allow,
+            rule: None,
+            args: Vec::new(),
+            digest: None,
+            affected: Affected::default(),
+            outcome: None,
+            duration_ms: None,
+            before: None,
+            note: None,
+            repeats: 1,
+        }
+    }
+}
+
+/// Records a refusal. Where that fails the refusal stands: nothing happens that would go unrecorded.
+async fn end(draft: Draft, decision: Decision, rule: Option<&str>) {
+    if let Err(error) = draft.refuse(decision, rule).await {
+        tracing::error!(%error, "a refused call could not be recorded");
+    }
+}
+
+fn over_limit(call: CallId, tool: &str, limit: &Limit, over: Over) -> Refusal {
+    let (code, reason, retry_after) = match over {
+        Over::Until(wait) => (Code::Limit, format!("the limit is used up: {limit}"), Some(wait)),
+        Over::NeverFits if limit.max == 0 => (Code::NeverFits, format!("the limit lets nothing pass: {limit}"), None),
+        Over::NeverFits => (Code::NeverFits, format!("the call is larger than the limit: {limit}"), None),
+    };
+    Refusal {
+        code,
+        tool: tool.to_owned(),
+        rule: Some(limit.rule.clone()),
+        reason: limit.on_deny.clone().unwrap_or(reason),
+        retry_after,
+        call_id: call,
+    }
+}
+
+fn unrecorded(call: CallId, tool: &str, error: &LedgerError) -> Refusal {
+    tracing::error!(%error, tool, "a call was refused because it could not be recorded");
+    Refusal {
+        code: Code::LedgerUnavailable,
+        tool: tool.to_owned(),
+        rule: None,
+        reason: "the call could not be recorded in the audit ledger, and nothing is done unrecorded".to_owned(),
+        retry_after: None,
+        call_id: call,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,392 @@
+//! The ledger: one SQLite file, shared by every server process of the machine, that holds a row for each call and what
+//! each call took from the limits.
+//!
+//! The file belongs to one thread. A request to it is answered within two seconds or counts as refused; a call whose row
+//! can't be written is not let through. A `Draft` is a call that has no row yet, an `Entry` one that has: dropping either
+//! ends the call in the ledger, so that a cancelled call leaves a row as well.
+
+mod flood;
+mod row;
+mod schema;
+mod store;
+mod takes;
+mod worker;
+
+pub use row::{Decision, Row};
+
+use super::{
+    clock::{Clock, SystemClock},
+    limit::Limit,
+    plan::{Affected, Amounts, Outcome, Settlement},
+    subject::Kind,
+};
+use flood::Floods;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use std::{
+    fmt::Write,
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        mpsc::{SyncSender, TrySendError},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+use store::Store;
+use takes::Take;
+use tokio::sync::oneshot;
+use worker::{Ask, Job, Reply};
+
+/// How long a request may take in all.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// How many requests may wait; more mean that the file hangs.
+const QUEUE: usize = 1024;
+
+/// Why the ledger can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The file or its directory can't be made or looked at.
+    #[error("the ledger {} can't be used: {source}; PLEX_LEDGER names another place", .path.display())]
+    File {
+        /// The ledger's file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file is damaged, or SQLite can't open it.
+    #[error("the ledger {} can't be opened: {source}; it is left as it is, PLEX_LEDGER names another place", .path.display())]
+    Open {
+        /// The ledger's file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// The file is a database of something else.
+    #[error("{} is no ledger of plex-mcp; it is left as it is, PLEX_LEDGER names another place", .path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file was made by a newer version.
+    #[error("the ledger {} has version {version}, which a newer plex-mcp wrote; PLEX_LEDGER names another place", .path.display())]
+    Newer {
+        /// The ledger's file.
+        path: PathBuf,
+        /// The schema's version it has.
+        version: i64,
+    },
+    /// The file was moved, deleted or replaced since it was opened.
+    #[error("the ledger {} was moved, deleted or replaced while it was in use; start the server again", .path.display())]
+    Moved {
+        /// The ledger's file.
+        path: PathBuf,
+    },
+    /// A request failed.
+    #[error("the ledger can't be read or written: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A row holds what no version wrote.
+    #[error("row {seq} of the ledger can't be read: its {column} is unknown")]
+    Row {
+        /// The row.
+        seq: i64,
+        /// The column.
+        column: &'static str,
+    },
+    /// A request was not answered in time.
+    #[error("the ledger did not answer within {} seconds", DEADLINE.as_secs())]
+    Deadline,
+    /// Too many requests wait.
+    #[error("{QUEUE} requests wait for the ledger already")]
+    Overrun,
+    /// The ledger's thread has ended.
+    #[error("the ledger's thread has ended")]
+    Stopped,
+}
+
+/// A handle to the ledger. Clones share it; the last one to be dropped writes what is left and closes the file.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    floods: Arc<Floods>,
+    digest_key: [u8; 32],
+}
+
+impl Ledger {
+    /// Opens the ledger, or makes it where there never was one.
+    ///
+    /// A file that is damaged or holds something else is an error. Where the file is gone though there was one (a marker
+    /// beside it says so), a new one is made in which every limit counts as used up for one window.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        Self::open_with_clock(path, Box::new(SystemClock::new()))
+    }
+
+    /// The same with another source of time.
+    pub fn open_with_clock(path: &Path, clock: Box<dyn Clock>) -> Result<Self, LedgerError> {
+        let store = Store::open(path, clock)?;
+        let digest_key = store.digest_key()?;
+        let floods = Arc::new(Floods::default());
+        let (jobs, queue) = std::sync::mpsc::sync_channel(QUEUE);
+        let counted = Arc::clone(&floods);
+        let thread = thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(move || worker::run(store, &queue, &counted))
+            .map_err(|source| LedgerError::File { path: path.to_owned(), source })?;
+        Ok(Self { shared: Arc::new(Shared { jobs: Some(jobs), thread: Some(thread), floods, digest_key }) })
+    }
+
+    /// The rows after that number, at most `limit` of them, in order.
+    pub async fn rows(&self, after: i64, limit: u32) -> Result<Vec<Row>, LedgerError> {
+        self.request(|reply| Job::Rows { after, limit, reply }).await
+    }
+
+    /// A call that has no row yet.
+    pub(super) fn draft(&self, row: Row) -> Draft {
+        Draft { ledger: self.clone(), row: Some(Box::new(row)), started: Instant::now() }
+    }
+
+    /// Counts a refusal that the gate made; the ledger gets one row a second for all that are alike.
+    pub(super) fn count(&self, grant: &Arc<str>, tool: &'static str, row: impl FnOnce() -> Row) {
+        if self.shared.floods.count(grant, tool, row) {
+            // Where the queue is full, the thread is awake anyway.
+            let _ = self.send(Job::Flush);
+        }
+    }
+
+    /// A keyed digest of a call's arguments, whatever the order of their keys: equal calls show, their values don't.
+    pub(super) fn digest(&self, arguments: &Map<String, Value>) -> String {
+        let mut text = String::new();
+        canonical(&mut text, arguments);
+        let digest = Sha256::new().chain_update(self.shared.digest_key).chain_update(text).finalize();
+        digest.iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
+            // Writing to a String can't fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+
+    fn send(&self, job: Job) -> Result<(), LedgerError> {
+        let jobs = self.shared.jobs.as_ref().ok_or(LedgerError::Stopped)?;
+        jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => LedgerError::Overrun,
+            TrySendError::Disconnected(_) => LedgerError::Stopped,
+        })
+    }
+
+    async fn request<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, LedgerError> {
+        let (answer, answered) = oneshot::channel();
+        self.send(job(Reply { answer, deadline: Instant::now() + DEADLINE }))?;
+        match tokio::time::timeout(DEADLINE, answered).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(LedgerError::Stopped),
+            Err(_) => Err(LedgerError::Deadline),
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take()
+            // The last handle may be one that the thread itself holds for a moment.
+            && thread.thread().id() != thread::current().id()
+            && thread.join().is_err()
+        {
+            tracing::error!("the ledger's thread had panicked");
+        }
+    }
+}
+
+/// Whether a call passed the limits.
+#[derive(Debug)]
+pub(super) enum Admission {
+    Passed(Entry),
+    Over { limit: Arc<Limit>, over: Over },
+}
+
+/// A call that has no row yet.
+#[derive(Debug)]
+pub(super) struct Draft {
+    ledger: Ledger,
+    row: Option<Box<Row>>,
+    started: Instant,
+}
+
+impl Draft {
+    /// Ends the call with a row of that decision.
+    pub(super) async fn refuse(mut self, decision: Decision, rule: Option<&str>) -> Result<(), LedgerError> {
+        let Some(mut row) = self.row.take() else { return Ok(()) };
+        row.decision = decision;
+        row.rule = rule.map(ToOwned::to_owned);
+        self.ledger.request(|reply| Job::Note { row, reply: Some(reply) }).await
+    }
+
+    /// Looks whether the limits would let the call pass, and takes nothing. Where they would not, the call ends with a row.
+    pub(super) async fn look(&mut self, asks: Vec<Ask>) -> Result<Option<(Arc<Limit>, Over)>, LedgerError> {
+        let Some(row) = self.row.take() else { return Ok(None) };
+        let (row, over) = self.ledger.request(|reply| Job::Look { row, asks, reply }).await?;
+        self.row = row;
+        Ok(over)
+    }
+
+    /// Takes from all limits and writes the row in one transaction, or ends the call with a row that names the limit.
+    pub(super) async fn admit(
+        mut self,
+        asks: Vec<Ask>,
+        affected: Affected,
+        before: Option<Value>,
+    ) -> Result<Admission, LedgerError> {
+        let Some(mut row) = self.row.take() else { return Err(LedgerError::Stopped) };
+        row.affected = affected;
+        row.before = before;
+        let (ledger, started) = (self.ledger.clone(), self.started);
+        let admission = self.ledger.request(|reply| Job::Admit { row, asks, ledger, started, reply }).await?;
+        Ok(match admission {
+            Admission::Passed(mut entry) => {
+                entry.handed_over = true;
+                Admission::Passed(entry)
+            }
+            over @ Admission::Over { .. } => over,
+        })
+    }
+
+    /// Ends a call that was let in but never cleared: it changed nothing, so it took nothing.
+    pub(super) async fn close(mut self, end: Settlement) -> Result<(), LedgerError> {
+        let Some(mut row) = self.row.take() else { return Ok(()) };
+        row.affected = end.affected;
+        row.duration_ms = Some(elapsed_ms(self.started));
+        row.outcome = match end.outcome {
+            Outcome::Ok => None,
+            Outcome::Failed | Outcome::Unknown => Some(Outcome::Failed),
+            Outcome::Cancelled => Some(Outcome::Cancelled),
+        };
+        self.ledger.request(|reply| Job::Note { row, reply: Some(reply) }).await
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if let Some(mut row) = self.row.take() {
+            row.outcome = Some(Outcome::Cancelled);
+            row.duration_ms = Some(elapsed_ms(self.started));
+            report(self.ledger.send(Job::Note { row, reply: None }));
+        }
+    }
+}
+
+/// A call whose row is written and whose units are taken.
+#[derive(Debug)]
+pub(super) struct Entry {
+    ledger: Ledger,
+    seq: i64,
+    kind: Option<Kind>,
+    takes: Vec<Take>,
+    started: Instant,
+    /// Whether the call has it. An entry that never reached its call has sent nothing.
+    handed_over: bool,
+    settled: bool,
+}
+
+impl Entry {
+    /// Writes how the call ended.
+    pub(super) async fn settle(mut self, end: Settlement) -> Result<(), LedgerError> {
+        let settling = self.settling(end);
+        self.ledger.request(|reply| Job::Settle { settling, reply: Some(reply) }).await
+    }
+
+    fn settling(&mut self, end: Settlement) -> Settling {
+        self.settled = true;
+        Settling {
+            seq: self.seq,
+            takes: std::mem::take(&mut self.takes),
+            outcome: end.outcome,
+            affected: end.affected,
+            used: end.used,
+            nothing_sent: end.nothing_sent,
+            duration_ms: elapsed_ms(self.started),
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if self.settled {
+            return;
+        }
+        let unsure = self.handed_over && self.kind != Some(Kind::Read);
+        let settling = self.settling(Settlement {
+            outcome: if unsure { Outcome::Unknown } else { Outcome::Cancelled },
+            affected: Affected::default(),
+            used: None,
+            nothing_sent: !self.handed_over,
+        });
+        report(self.ledger.send(Job::Settle { settling, reply: None }));
+    }
+}
+
+/// How a row is to be completed.
+#[derive(Debug)]
+struct Settling {
+    seq: i64,
+    takes: Vec<Take>,
+    outcome: Outcome,
+    affected: Affected,
+    used: Option<Amounts>,
+    nothing_sent: bool,
+    duration_ms: u64,
+}
+
+fn elapsed_ms(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// For what happens where no one waits for an answer.
+fn report(result: Result<(), LedgerError>) {
+    if let Err(error) = result {
+        tracing::error!(%error, "the end of a call could not be recorded");
+    }
+}
+
+/// JSON with sorted keys and no spaces.
+fn canonical(out: &mut String, object: &Map<String, Value>) {
+    let mut keys: Vec<_> = object.iter().collect();
+    keys.sort_by(|a, b| a.0.cmp(b.0));
+    out.push('{');
+    for (i, (key, value)) in keys.into_iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        let _ = write!(out, "{}:", Value::from(key.as_str()));
+        canonical_value(out, value);
+    }
+    out.push('}');
+}
+
+fn canonical_value(out: &mut String, value: &Value) {
+    match value {
+        Value::Object(object) => canonical(out, object),
+        Value::Array(values) => {
+            out.push('[');
+            for (i, value) in values.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                canonical_value(out, value);
+            }
+            out.push(']');
+        }
+        plain => {
+            let _ = write!(out, "{plain}");
+        }
+    }
+}
+
+pub(super) use {takes::Over, worker::Ask as LimitAsk};

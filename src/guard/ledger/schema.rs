@@ -1,0 +1,182 @@
+//! The ledger's file: making it, recognising it, and telling a lost one from a new one.
+
+use super::LedgerError;
+use crate::guard::clock::{Boot, Moment};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+use std::{
+    ffi::OsString,
+    fs::{DirBuilder, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// The letters `PlxM`, so that other programs' files are recognised.
+const APPLICATION_ID: i64 = 0x506c_784d;
+const VERSION: i64 = 1;
+
+/// A take's `uptime_ns` counts within its boot. `offset_ns` is the most that the wall clock was ever seen ahead of the
+/// boot's uptime: with it the takes of earlier boots are aged as if they were as young as any reading would have it.
+/// Counter 0 is no limit's: its one take stands for the takes of a ledger that was lost.
+const TABLES: &str = "
+CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+CREATE TABLE calls (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL, call_id TEXT NOT NULL, grant TEXT NOT NULL,
+  session TEXT NOT NULL, client TEXT, tool TEXT NOT NULL, kind TEXT, policy TEXT NOT NULL, decision TEXT NOT NULL,
+  rule TEXT, args TEXT NOT NULL, digest TEXT, library TEXT, titles TEXT NOT NULL, items INTEGER, bytes INTEGER,
+  outcome TEXT NOT NULL, duration_ms INTEGER, before TEXT, note TEXT, repeats INTEGER NOT NULL
+) STRICT;
+CREATE TABLE boots (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, offset_ns INTEGER NOT NULL) STRICT;
+CREATE TABLE counters (id INTEGER PRIMARY KEY, name TEXT NOT NULL, unit TEXT NOT NULL, UNIQUE (name, unit)) STRICT;
+CREATE TABLE takes (
+  counter INTEGER NOT NULL, boot INTEGER NOT NULL, uptime_ns INTEGER NOT NULL, call INTEGER NOT NULL,
+  grant TEXT NOT NULL, amount INTEGER NOT NULL, PRIMARY KEY (counter, boot, uptime_ns, call)
+) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('digest_key', randomblob(32));
+";
+
+/// How far the wall clock may run ahead of `offset_ns` before it is written again.
+const OFFSET_STEP_NS: i64 = 1_000_000_000;
+
+/// The file beside the ledger that says there was one.
+fn marker(path: &Path) -> PathBuf {
+    let mut name = path.file_name().map(OsString::from).unwrap_or_default();
+    name.push(".marker");
+    path.with_file_name(name)
+}
+
+/// Opens the file, or makes it with its directory.
+pub(super) fn open(path: &Path, boot: &Boot, now: Moment) -> Result<Connection, LedgerError> {
+    let on_file = |source| LedgerError::File { path: path.to_owned(), source };
+    let on_open = |source| LedgerError::Open { path: path.to_owned(), source };
+    make_directory(path).map_err(on_file)?;
+    // Looked for first: while two processes make the ledger at once, the marker comes after the tables.
+    let marked = marker(path).try_exists().map_err(on_file)?;
+    make_file(path).map_err(on_file)?;
+
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let mut conn = Connection::open_with_flags(path, flags).map_err(on_open)?;
+    conn.set_prepared_statement_cache_capacity(32);
+    conn.busy_handler(Some(wait_a_little)).map_err(on_open)?;
+    let lost = prepare(&mut conn, path, marked, boot, now)?;
+    if lost {
+        tracing::error!(
+            ledger = %path.display(),
+            "the ledger is gone though there was one; a new one is made, and limited calls are refused for one window"
+        );
+    }
+    if !marked {
+        make_file(&marker(path)).map_err(on_file)?;
+    }
+    Ok(conn)
+}
+
+/// Makes the tables where there are none. Tells whether a ledger was lost.
+fn prepare(conn: &mut Connection, path: &Path, marked: bool, boot: &Boot, now: Moment) -> Result<bool, LedgerError> {
+    let on_open = |source| LedgerError::Open { path: path.to_owned(), source };
+    write_ahead(conn).map_err(on_open)?;
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(on_open)?;
+    let pragma = |name| tx.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(on_open);
+    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
+    let tables = tx.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).map_err(on_open)?;
+    if application == APPLICATION_ID {
+        if version != VERSION {
+            return Err(LedgerError::Newer { path: path.to_owned(), version });
+        }
+        return Ok(false);
+    }
+    if application != 0 || version != 0 || tables != 0 {
+        return Err(LedgerError::Foreign { path: path.to_owned() });
+    }
+    tx.execute_batch(TABLES).map_err(on_open)?;
+    tx.pragma_update(None, "application_id", APPLICATION_ID).map_err(on_open)?;
+    tx.pragma_update(None, "user_version", VERSION).map_err(on_open)?;
+    if marked {
+        let boot = boot_row(&tx, boot, now).map_err(on_open)?;
+        tx.execute("INSERT INTO takes VALUES (0, ?1, ?2, 0, '', 1)", (boot.id, now.uptime_ns)).map_err(on_open)?;
+    }
+    tx.commit().map_err(on_open)?;
+    Ok(marked)
+}
+
+/// This boot's row.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BootRow {
+    pub(super) id: i64,
+    offset_ns: i64,
+}
+
+impl BootRow {
+    /// Whether the wall clock has run further ahead of the uptime than the row says.
+    pub(super) fn is_behind(self, now: Moment) -> bool {
+        now.wall_ns.saturating_sub(now.uptime_ns) > self.offset_ns
+    }
+}
+
+/// Makes or raises this boot's row.
+pub(super) fn boot_row(conn: &Connection, boot: &Boot, now: Moment) -> rusqlite::Result<BootRow> {
+    let seen = now.wall_ns.saturating_sub(now.uptime_ns);
+    let stored = conn
+        .query_row("SELECT id, offset_ns FROM boots WHERE name = ?1", [&boot.id], |row| {
+            Ok(BootRow { id: row.get(0)?, offset_ns: row.get(1)? })
+        })
+        .optional()?;
+    if let Some(row) = stored
+        && row.offset_ns >= seen
+    {
+        return Ok(row);
+    }
+    conn.query_row(
+        "INSERT INTO boots (name, offset_ns) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET offset_ns = excluded.offset_ns \
+         RETURNING id, offset_ns",
+        (&boot.id, seen.saturating_add(OFFSET_STEP_NS)),
+        |row| Ok(BootRow { id: row.get(0)?, offset_ns: row.get(1)? }),
+    )
+}
+
+/// Readers then never wait, and a commit is one append. Two processes that switch a new file at once get in each other's
+/// way without SQLite's waiting for it.
+fn write_ahead(conn: &Connection) -> rusqlite::Result<()> {
+    let mut tries = 0;
+    loop {
+        match conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                if !wait_a_little(tries) {
+                    return Err(error);
+                }
+                tries += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Waits 2 ms for another process to finish, 1.5 s in all. SQLite's own waits grow to 100 ms, which would let a busy
+/// neighbour starve this one.
+fn wait_a_little(tries: i32) -> bool {
+    std::thread::sleep(Duration::from_millis(2));
+    tries < 750
+}
+
+fn make_directory(path: &Path) -> io::Result<()> {
+    let Some(directory) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) else { return Ok(()) };
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
+}
+
+/// An empty file that only its owner reads; SQLite's own files take the same mode. One that exists is not even opened:
+/// closing it again would drop the locks that another connection of this process holds (fcntl(2)).
+fn make_file(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
+    }
+}

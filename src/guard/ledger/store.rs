@@ -1,0 +1,221 @@
+//! The ledger's file as one connection: what the ledger's thread owns.
+
+use super::{
+    LedgerError, Settling,
+    row::{self, Decision, Row},
+    schema::{self, BootRow},
+    takes::{self, Count, Counters, Over, Take},
+    worker::Ask,
+};
+use crate::guard::{
+    clock::{Boot, Clock},
+    plan::Outcome,
+};
+use rusqlite::{Connection, TransactionBehavior};
+use std::path::{Path, PathBuf};
+
+/// After so many takes the old ones are deleted.
+const PRUNE_EVERY: usize = 4096;
+
+/// A counter that has no number yet has no takes either.
+const UNUSED: i64 = -1;
+
+pub(super) struct Store {
+    conn: Connection,
+    path: PathBuf,
+    /// Which file was opened, where the system can tell.
+    identity: Option<(u64, u64)>,
+    clock: Box<dyn Clock>,
+    boot: Boot,
+    boot_row: BootRow,
+    lost: bool,
+    counters: Counters,
+    /// Whether commits wait for the disk; unknown before the first.
+    durable: Option<bool>,
+    taken: usize,
+}
+
+/// What became of a call at the limits.
+pub(super) enum Judged {
+    Passed {
+        seq: i64,
+        takes: Vec<Take>,
+    },
+    /// The ask that the call is refused for, by its place.
+    Over {
+        ask: usize,
+        over: Over,
+    },
+}
+
+impl Store {
+    pub(super) fn open(path: &Path, clock: Box<dyn Clock>) -> Result<Self, LedgerError> {
+        let on_open = |source| LedgerError::Open { path: path.to_owned(), source };
+        let boot = clock.boot();
+        let conn = schema::open(path, &boot, clock.now())?;
+        let boot_row = schema::boot_row(&conn, &boot, clock.now()).map_err(on_open)?;
+        let lost = conn
+            .query_row("SELECT EXISTS (SELECT 1 FROM takes WHERE counter = 0)", [], |row| row.get(0))
+            .map_err(on_open)?;
+        let identity = identity(path);
+        let mut store = Self {
+            conn,
+            path: path.to_owned(),
+            identity,
+            clock,
+            boot,
+            boot_row,
+            lost,
+            counters: Counters::default(),
+            durable: None,
+            taken: 0,
+        };
+        store.prune()?;
+        Ok(store)
+    }
+
+    pub(super) fn digest_key(&self) -> Result<[u8; 32], LedgerError> {
+        Ok(self.conn.query_row("SELECT value FROM meta WHERE key = 'digest_key'", [], |row| row.get(0))?)
+    }
+
+    /// Counts all limits, and takes from all of them or from none, with the row, in one transaction.
+    pub(super) fn admit(&mut self, row: &mut Row, asks: &[Ask], durable: bool) -> Result<Judged, LedgerError> {
+        self.in_place()?;
+        self.set_durable(durable)?;
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Read once no one else can write: a take is never older than one that is already there.
+        let now = self.clock.now();
+        if self.boot_row.is_behind(now) || !self.boot.follows_others {
+            self.boot_row = schema::boot_row(&tx, &self.boot, now)?;
+        }
+        let count =
+            Count { conn: &tx, boot: self.boot_row, follows_others: self.boot.follows_others, lost: self.lost, now };
+        let mut refused = check(&count, &mut self.counters, asks)?;
+        if refused.is_none() {
+            // Asked last and only by calls that the ledger lets pass, so that refused ones do not delay the next.
+            refused = asks.iter().enumerate().find_map(|(i, ask)| {
+                let wait = ask.limit.burst.as_ref()?.take(&ask.grant).err()?;
+                Some((i, Over::Until(wait)))
+            });
+        }
+        let time_ms = now.wall_ns / 1_000_000;
+        if let Some((ask, over)) = refused {
+            row.decision = Decision::Limit;
+            row.rule = asks.get(ask).map(|ask| ask.limit.rule.clone());
+            row::insert(&tx, row, time_ms)?;
+            tx.commit()?;
+            return Ok(Judged::Over { ask, over });
+        }
+        // Until it is settled, and for ever if this process is killed before that.
+        row.outcome = Some(Outcome::Unknown);
+        let seq = row::insert(&tx, row, time_ms)?;
+        let mut takes: Vec<Take> = Vec::with_capacity(asks.len());
+        for ask in asks {
+            let counter = self.counters.find_or_make(&tx, &ask.limit)?;
+            // Limits of one counter count the same call, so it is taken once.
+            if ask.amount > 0 && takes.iter().all(|take| take.counter != counter) {
+                takes.push(count.take(counter, ask.limit.unit, &ask.grant, seq, ask.amount)?);
+            }
+        }
+        tx.commit()?;
+        self.taken += takes.len();
+        if self.taken >= PRUNE_EVERY {
+            self.taken = 0;
+            self.prune()?;
+        }
+        Ok(Judged::Passed { seq, takes })
+    }
+
+    /// Looks whether the limits on calls are used up already; where one is, the row is written.
+    pub(super) fn look(&mut self, row: &mut Row, asks: &[Ask]) -> Result<Option<(usize, Over)>, LedgerError> {
+        self.in_place()?;
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        let now = self.clock.now();
+        let count =
+            Count { conn: &tx, boot: self.boot_row, follows_others: self.boot.follows_others, lost: self.lost, now };
+        let refused = check(&count, &mut self.counters, asks)?;
+        drop(tx);
+        if let Some((ask, _)) = refused {
+            row.decision = Decision::Limit;
+            row.rule = asks.get(ask).map(|ask| ask.limit.rule.clone());
+            self.insert(row)?;
+        }
+        Ok(refused)
+    }
+
+    /// Writes a row that takes nothing.
+    pub(super) fn insert(&mut self, row: &Row) -> Result<(), LedgerError> {
+        self.in_place()?;
+        self.set_durable(false)?;
+        row::insert(&self.conn, row, self.clock.now().wall_ns / 1_000_000)?;
+        Ok(())
+    }
+
+    /// Completes a row, and lowers what it took.
+    pub(super) fn settle(&mut self, end: &Settling) -> Result<(), LedgerError> {
+        self.in_place()?;
+        self.set_durable(false)?;
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        row::settle(&tx, end.seq, end.outcome, &end.affected, end.duration_ms)?;
+        takes::settle(&tx, end.seq, &end.takes, end.used, end.nothing_sent)?;
+        tx.commit()?;
+        Ok(())
+    }
+
+    pub(super) fn rows(&self, after: i64, limit: u32) -> Result<Vec<Row>, LedgerError> {
+        row::read(&self.conn, after, limit)
+    }
+
+    fn prune(&mut self) -> Result<(), LedgerError> {
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let now = self.clock.now();
+        Count { conn: &tx, boot: self.boot_row, follows_others: self.boot.follows_others, lost: self.lost, now }
+            .prune()?;
+        tx.commit()?;
+        Ok(())
+    }
+
+    /// Reads may be lost with the machine's power, changes may not.
+    fn set_durable(&mut self, durable: bool) -> Result<(), LedgerError> {
+        if self.durable != Some(durable) {
+            self.conn.pragma_update(None, "synchronous", if durable { "FULL" } else { "NORMAL" })?;
+            self.durable = Some(durable);
+        }
+        Ok(())
+    }
+
+    /// A file that was moved away would go on counting by itself, beside a new one that counts from nothing.
+    fn in_place(&self) -> Result<(), LedgerError> {
+        if self.identity.is_some() && identity(&self.path) != self.identity {
+            return Err(LedgerError::Moved { path: self.path.clone() });
+        }
+        Ok(())
+    }
+}
+
+/// The first limit that refuses, in the policy's order, with the time until all would let the call pass. One that the
+/// call never fits goes first.
+fn check(count: &Count<'_>, counters: &mut Counters, asks: &[Ask]) -> Result<Option<(usize, Over)>, LedgerError> {
+    let mut refused: Option<(usize, Over)> = None;
+    for (i, ask) in asks.iter().enumerate() {
+        let counter = counters.find(count.conn, &ask.limit)?.unwrap_or(UNUSED);
+        refused = match (refused, count.check(counter, &ask.limit, &ask.grant, ask.amount)?) {
+            (first, None) => first,
+            (_, Some(Over::NeverFits)) => return Ok(Some((i, Over::NeverFits))),
+            (Some((first, Over::Until(a))), Some(Over::Until(b))) => Some((first, Over::Until(a.max(b)))),
+            (_, Some(over)) => Some((i, over)),
+        };
+    }
+    Ok(refused)
+}
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Path) -> Option<(u64, u64)> {
+    None
+}

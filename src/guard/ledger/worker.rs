@@ -1,0 +1,161 @@
+//! The ledger's thread and the requests it serves.
+
+use super::{
+    Admission, Entry, Ledger, LedgerError, Settling,
+    flood::Floods,
+    report,
+    row::{Decision, Row},
+    store::{Judged, Store},
+    takes::Over,
+};
+use crate::guard::{limit::Limit, plan::Outcome, subject::Kind};
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::oneshot;
+
+/// Refusals that are alike are gathered for that long.
+const FLOOD: Duration = Duration::from_secs(1);
+
+/// What a call wants from one limit.
+#[derive(Clone, Debug)]
+pub(in crate::guard) struct Ask {
+    pub(in crate::guard) limit: Arc<Limit>,
+    pub(in crate::guard) grant: Arc<str>,
+    pub(in crate::guard) amount: u64,
+}
+
+/// Where an answer goes, and until when someone waits for it.
+#[derive(Debug)]
+pub(super) struct Reply<T> {
+    pub(super) answer: oneshot::Sender<Result<T, LedgerError>>,
+    pub(super) deadline: Instant,
+}
+
+impl<T> Reply<T> {
+    /// Whether the answer still finds someone.
+    fn is_waited_for(&self) -> bool {
+        self.deadline > Instant::now() && !self.answer.is_closed()
+    }
+
+    /// How the call ends where it finds no one: it was given up, or refused because the ledger took too long.
+    fn unheard(&self) -> Option<Outcome> {
+        (self.deadline > Instant::now()).then_some(Outcome::Cancelled)
+    }
+}
+
+type Looked = (Option<Box<Row>>, Option<(Arc<Limit>, Over)>);
+
+/// A request to the ledger.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// Take from the limits and write the row.
+    Admit { row: Box<Row>, asks: Vec<Ask>, ledger: Ledger, started: Instant, reply: Reply<Admission> },
+    /// Look at the limits; the row comes back unless one refuses.
+    Look { row: Box<Row>, asks: Vec<Ask>, reply: Reply<Looked> },
+    /// Write a row that takes nothing.
+    Note { row: Box<Row>, reply: Option<Reply<()>> },
+    /// Complete a row.
+    Settle { settling: Settling, reply: Option<Reply<()>> },
+    /// Read rows.
+    Rows { after: i64, limit: u32, reply: Reply<Vec<Row>> },
+    /// Write what is counted in a second from now.
+    Flush,
+}
+
+/// Serves until the last handle is gone.
+pub(super) fn run(mut store: Store, jobs: &Receiver<Job>, floods: &Floods) {
+    let mut flush_at: Option<Instant> = None;
+    loop {
+        let job = match flush_at {
+            None => jobs.recv().map_err(RecvTimeoutError::from),
+            Some(at) => jobs.recv_timeout(at.saturating_duration_since(Instant::now())),
+        };
+        match job {
+            Ok(Job::Flush) => flush_at = flush_at.or(Some(Instant::now() + FLOOD)),
+            Ok(job) => serve(&mut store, job),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        if flush_at.is_some_and(|at| at <= Instant::now()) {
+            flush_at = None;
+            flush(&mut store, floods);
+        }
+    }
+    flush(&mut store, floods);
+}
+
+fn flush(store: &mut Store, floods: &Floods) {
+    for row in floods.drain() {
+        report(store.insert(&row));
+    }
+}
+
+fn serve(store: &mut Store, job: Job) {
+    match job {
+        Job::Admit { mut row, asks, ledger, started, reply } => {
+            if !reply.is_waited_for() {
+                return give_up(store, *row, reply.unheard());
+            }
+            let kind = row.kind;
+            let judged = store.admit(&mut row, &asks, kind != Some(Kind::Read));
+            let admission = judged.and_then(|judged| match judged {
+                Judged::Passed { seq, takes } => Ok(Admission::Passed(Entry {
+                    ledger,
+                    seq,
+                    kind,
+                    takes,
+                    started,
+                    handed_over: false,
+                    settled: false,
+                })),
+                Judged::Over { ask, over } => {
+                    let limit = asks.into_iter().nth(ask).ok_or(LedgerError::Stopped)?.limit;
+                    Ok(Admission::Over { limit, over })
+                }
+            });
+            // An entry that finds no one waiting settles itself when it is dropped here.
+            drop(reply.answer.send(admission));
+        }
+        Job::Look { mut row, asks, reply } => {
+            if !reply.is_waited_for() {
+                return give_up(store, *row, reply.unheard());
+            }
+            let looked = store.look(&mut row, &asks).map(|refused| {
+                match refused.and_then(|(ask, over)| Some((asks.into_iter().nth(ask)?.limit, over))) {
+                    Some(refused) => (None, Some(refused)),
+                    None => (Some(row), None),
+                }
+            });
+            if let Err(Ok((Some(row), None))) = reply.answer.send(looked) {
+                give_up(store, *row, Some(Outcome::Cancelled));
+            }
+        }
+        Job::Note { row, reply } => answer(reply, store.insert(&row)),
+        Job::Settle { settling, reply } => answer(reply, store.settle(&settling)),
+        Job::Rows { after, limit, reply } => drop(reply.answer.send(store.rows(after, limit))),
+        Job::Flush => {}
+    }
+}
+
+/// Writes the row of a call that no one waits for any more: it is not let through.
+fn give_up(store: &mut Store, mut row: Row, outcome: Option<Outcome>) {
+    row.decision = Decision::Deny;
+    row.outcome = outcome;
+    report(store.insert(&row));
+}
+
+fn answer(reply: Option<Reply<()>>, result: Result<(), LedgerError>) {
+    match reply {
+        Some(reply) => {
+            if let Err(unheard) = reply.answer.send(result) {
+                report(unheard);
+            }
+        }
+        None => report(result),
+    }
+}

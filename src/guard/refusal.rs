@@ -1,0 +1,121 @@
+//! Refusals: what the model is told when a call is not let through.
+
+use super::names::named;
+use serde_json::{Map, Value};
+use std::{fmt, time::Duration};
+use uuid::Uuid;
+
+/// The name of one call, in its answer and in the ledger: a UUID of version 7.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CallId(Uuid);
+
+impl CallId {
+    pub(super) fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl serde::Serialize for CallId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+named! {
+    /// Why a call was refused.
+    pub enum Code {
+        /// No rule names the tool, and the policy's default refuses.
+        DefaultDeny = "default_deny",
+        /// A rule refuses the tool.
+        Denied = "denied",
+        /// Too many attempts in a short time.
+        Attempts = "attempts",
+        /// A limit is used up for now.
+        Limit = "limit",
+        /// The call is larger than the limit itself: waiting does not help.
+        NeverFits = "never_fits",
+        /// A person has to approve the call.
+        ApprovalRequired = "approval_required",
+        /// The call could not be recorded, and nothing happens unrecorded.
+        LedgerUnavailable = "ledger_unavailable",
+        /// Something that a rule asks about could not be established.
+        FactUnavailable = "fact_unavailable",
+    }
+}
+
+/// A call that was not let through. Neither text holds a value of the call's arguments.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}", self.text())]
+pub struct Refusal {
+    /// Why.
+    pub code: Code,
+    /// The tool that was called.
+    pub tool: String,
+    /// The rule that refused, as a JSON pointer into the policy; none where no rule did.
+    pub rule: Option<String>,
+    /// The reason, from the policy where it gives one.
+    pub reason: String,
+    /// When the same call would pass, if nothing else is called in between.
+    pub retry_after: Option<Duration>,
+    /// The call's name in the ledger.
+    pub call_id: CallId,
+}
+
+impl Refusal {
+    /// The text of the tool result.
+    pub fn text(&self) -> String {
+        match self.retry_after_seconds() {
+            Some(seconds) => format!("[POLICY DENIED] {} (possible again in {seconds} s)", self.reason),
+            None => format!("[POLICY DENIED] {}", self.reason),
+        }
+    }
+
+    /// The structured content of the tool result.
+    pub fn structured(&self) -> Value {
+        let mut fields = Map::new();
+        fields.insert("denied".into(), true.into());
+        fields.insert("code".into(), self.code.as_str().into());
+        fields.insert("tool".into(), self.tool.as_str().into());
+        fields.insert("rule".into(), self.rule.as_deref().into());
+        fields.insert("reason".into(), self.reason.as_str().into());
+        if let Some(seconds) = self.retry_after_seconds() {
+            fields.insert("retryAfterSeconds".into(), seconds.into());
+        }
+        fields.insert("callId".into(), self.call_id.to_string().into());
+        Value::Object(fields)
+    }
+
+    /// Rounded up, so that who waits that long is not refused again.
+    fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_rounded_up_in_both_texts() {
+        let mut refusal = Refusal {
+            code: Code::Limit,
+            tool: "export_library".into(),
+            rule: Some("/tools/export_library/limits/0".into()),
+            reason: "at most 30 calls a minute".into(),
+            retry_after: Some(Duration::from_millis(1001)),
+            call_id: CallId::generate(),
+        };
+        assert_eq!(refusal.structured()["retryAfterSeconds"], 2);
+        assert_eq!(refusal.text(), "[POLICY DENIED] at most 30 calls a minute (possible again in 2 s)");
+        refusal.retry_after = None;
+        assert_eq!(refusal.structured().get("retryAfterSeconds"), None);
+        let keys: Vec<_> = refusal.structured().as_object().unwrap().keys().cloned().collect();
+        assert_eq!(keys, ["denied", "code", "tool", "rule", "reason", "callId"]);
+    }
+}

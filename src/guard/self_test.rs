@@ -1,0 +1,61 @@
+//! The guard's self-test: known policies with known answers, and the policy in force against its own words. A server
+//! whose guard lets a call through that it must refuse does not start.
+
+use super::{Judgement, judge, policy::Action, policy::Policy, subject::Subject};
+
+/// A call that had to be refused was not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the guard's self-test failed: `{tool}` is let through though {because}")]
+pub struct SelfTestFailed {
+    /// The tool.
+    pub tool: String,
+    /// What should have refused it.
+    pub because: &'static str,
+}
+
+/// Policies under which no tool at all may be called, and why.
+const REFUSING: [(&str, &str); 3] = [
+    ("version = \"1\"", "a policy without rules refuses everything"),
+    ("version = \"1\"\ndefault = \"ask\"", "the policy asks a person for everything"),
+    ("version = \"1\"\nhide = \"*\"", "everything that is refused is hidden"),
+];
+
+pub(super) fn run(policy: &Policy) -> Result<(), SelfTestFailed> {
+    let subjects: Vec<Subject> = policy.verdicts().map(|verdict| verdict.subject).collect();
+    for (text, because) in REFUSING {
+        let refusing = Policy::parse(text, &subjects)
+            .map_err(|_| SelfTestFailed { tool: "every tool".to_owned(), because: "a right policy can't be read" })?;
+        let admitted = subjects.iter().find(|subject| admits(&refusing, **subject));
+        fail(admitted, because)?;
+    }
+    let hiding = format!("version = \"1\"\ndefault = \"allow\"\nhide = {}", serde_json::json!(names(&subjects)));
+    let hiding = Policy::parse(&hiding, &subjects)
+        .map_err(|_| SelfTestFailed { tool: "every tool".to_owned(), because: "a right policy can't be read" })?;
+    fail(subjects.iter().find(|s| !matches!(judge(&hiding, **s), Judgement::Hidden { .. })), "it is hidden by name")?;
+
+    for verdict in policy.verdicts() {
+        let refused = verdict.hidden || verdict.action != Action::Allow;
+        if refused && admits(policy, verdict.subject) {
+            fail(Some(&verdict.subject), "the policy in force refuses it")?;
+        }
+    }
+    let unknown = subjects.iter().map(|subject| Subject { tool: "no_such_tool", ..*subject });
+    for subject in unknown {
+        if admits(policy, subject) {
+            fail(Some(&subject), "there is no such tool")?;
+        }
+    }
+    Ok(())
+}
+
+fn admits(policy: &Policy, subject: Subject) -> bool {
+    matches!(judge(policy, subject), Judgement::Admitted(_))
+}
+
+fn names(subjects: &[Subject]) -> Vec<&'static str> {
+    subjects.iter().map(|subject| subject.tool).collect()
+}
+
+fn fail(subject: Option<&Subject>, because: &'static str) -> Result<(), SelfTestFailed> {
+    subject.map_or(Ok(()), |subject| Err(SelfTestFailed { tool: subject.tool.to_owned(), because }))
+}
