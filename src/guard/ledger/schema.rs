@@ -15,9 +15,9 @@ use std::{
 const APPLICATION_ID: i64 = 0x506c_784d;
 const VERSION: i64 = 1;
 
-/// A take's `uptime_ns` counts within its boot. `offset_ns` is the most that the wall clock was ever seen ahead of the
-/// boot's uptime: with it the takes of earlier boots are aged as if they were as young as any reading would have it.
-/// Counter 0 is no limit's: its one take stands for the takes of a ledger that was lost.
+/// A take's `uptime_ns` counts within its boot. `high_ns` and `low_ns` are the most and the least that the wall clock was
+/// ever seen ahead of the boot's uptime: with them the takes of earlier boots are aged as if they were as young as any
+/// reading would have it. Counter 0 is no limit's: its one take stands for the takes of a ledger that was lost.
 const TABLES: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
 CREATE TABLE calls (
@@ -26,7 +26,9 @@ CREATE TABLE calls (
   rule TEXT, args TEXT NOT NULL, digest TEXT, library TEXT, titles TEXT NOT NULL, items INTEGER, bytes INTEGER,
   outcome TEXT NOT NULL, duration_ms INTEGER, before TEXT, note TEXT, repeats INTEGER NOT NULL
 ) STRICT;
-CREATE TABLE boots (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, offset_ns INTEGER NOT NULL) STRICT;
+CREATE TABLE boots (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, high_ns INTEGER NOT NULL, low_ns INTEGER NOT NULL
+) STRICT;
 CREATE TABLE counters (id INTEGER PRIMARY KEY, name TEXT NOT NULL, unit TEXT NOT NULL, UNIQUE (name, unit)) STRICT;
 CREATE TABLE takes (
   counter INTEGER NOT NULL, boot INTEGER NOT NULL, uptime_ns INTEGER NOT NULL, call INTEGER NOT NULL,
@@ -35,8 +37,9 @@ CREATE TABLE takes (
 INSERT INTO meta VALUES ('digest_key', randomblob(32));
 ";
 
-/// How far the wall clock may run ahead of `offset_ns` before it is written again.
-const OFFSET_STEP_NS: i64 = 1_000_000_000;
+/// How far beyond what was seen `high_ns` and `low_ns` are set, so that a clock that is nudged does not write them again
+/// and again.
+const STEP_NS: i64 = 1_000_000_000;
 
 /// The file beside the ledger that says there was one.
 fn marker(path: &Path) -> PathBuf {
@@ -103,35 +106,43 @@ fn prepare(conn: &mut Connection, path: &Path, marked: bool, boot: &Boot, now: M
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BootRow {
     pub(super) id: i64,
-    offset_ns: i64,
+    high_ns: i64,
+    pub(super) low_ns: i64,
 }
 
 impl BootRow {
-    /// Whether the wall clock has run further ahead of the uptime than the row says.
-    pub(super) fn is_behind(self, now: Moment) -> bool {
-        now.wall_ns.saturating_sub(now.uptime_ns) > self.offset_ns
+    /// Whether the row allows for the wall clock as it is.
+    pub(super) fn spans(self, now: Moment) -> bool {
+        (self.low_ns..=self.high_ns).contains(&ahead(now))
+    }
+
+    fn from_sql(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { id: row.get("id")?, high_ns: row.get("high_ns")?, low_ns: row.get("low_ns")? })
     }
 }
 
-/// Makes or raises this boot's row.
+/// How far the wall clock is ahead of the uptime.
+fn ahead(now: Moment) -> i64 {
+    now.wall_ns.saturating_sub(now.uptime_ns)
+}
+
+/// Makes this boot's row, or widens it to what the wall clock shows.
 pub(super) fn boot_row(conn: &Connection, boot: &Boot, now: Moment) -> rusqlite::Result<BootRow> {
-    let seen = now.wall_ns.saturating_sub(now.uptime_ns);
     let stored = conn
-        .query_row("SELECT id, offset_ns FROM boots WHERE name = ?1", [&boot.id], |row| {
-            Ok(BootRow { id: row.get(0)?, offset_ns: row.get(1)? })
-        })
+        .prepare_cached("SELECT id, high_ns, low_ns FROM boots WHERE name = ?1")?
+        .query_row([&boot.id], BootRow::from_sql)
         .optional()?;
     if let Some(row) = stored
-        && row.offset_ns >= seen
+        && row.spans(now)
     {
         return Ok(row);
     }
-    conn.query_row(
-        "INSERT INTO boots (name, offset_ns) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET offset_ns = excluded.offset_ns \
-         RETURNING id, offset_ns",
-        (&boot.id, seen.saturating_add(OFFSET_STEP_NS)),
-        |row| Ok(BootRow { id: row.get(0)?, offset_ns: row.get(1)? }),
-    )
+    let (high, low) = (ahead(now).saturating_add(STEP_NS), ahead(now).saturating_sub(STEP_NS));
+    conn.prepare_cached(
+        "INSERT INTO boots (name, high_ns, low_ns) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE \
+         SET high_ns = max(high_ns, excluded.high_ns), low_ns = min(low_ns, excluded.low_ns) RETURNING id, high_ns, low_ns",
+    )?
+    .query_row((&boot.id, high, low), BootRow::from_sql)
 }
 
 /// Readers then never wait, and a commit is one append. Two processes that switch a new file at once get in each other's

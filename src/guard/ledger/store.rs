@@ -85,7 +85,7 @@ impl Store {
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Read once no one else can write: a take is never older than one that is already there.
         let now = self.clock.now();
-        if self.boot_row.is_behind(now) || !self.boot.follows_others {
+        if !self.boot_row.spans(now) || !self.boot.follows_others {
             self.boot_row = schema::boot_row(&tx, &self.boot, now)?;
         }
         let count =
@@ -219,3 +219,6 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 fn identity(_: &Path) -> Option<(u64, u64)> {
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,9 @@
 //! What calls have taken from the limits: counting it over the window that ends now, exactly.
 //!
-//! A take of this boot is aged by uptime, which no one can set. One of an earlier boot is aged by the wall clock, taken as
-//! young as any reading of that clock would have it, but it is never younger than this boot is old.
+//! A take of this boot is aged by uptime, which no one can set. One of an earlier boot is aged by the wall clock, and taken
+//! as young as the readings of that clock in both boots allow; but it is never younger than this boot is old. So setting the
+//! clock can make a limit stricter, and looser only if it is set forward between the last call before a reboot and the first
+//! start of a server after it.
 
 use super::{LedgerError, row::signed, schema::BootRow};
 use crate::guard::{
@@ -92,11 +94,12 @@ impl Count<'_> {
             return Ok(live);
         }
         let latest_ns = if self.follows_others { window_ns.saturating_sub(self.now.uptime_ns) } else { i64::MAX };
-        let mut statement = self.conn.prepare_cached("SELECT id, offset_ns FROM boots WHERE id <> ?1")?;
+        let mut statement = self.conn.prepare_cached("SELECT id, high_ns FROM boots WHERE id <> ?1")?;
         let mut rows = statement.query([self.boot.id])?;
         while let Some(row) = rows.next()? {
-            let (boot, offset_ns): (i64, i64) = (row.get(0)?, row.get(1)?);
-            let uptime_now = self.now.wall_ns.saturating_sub(offset_ns);
+            let (boot, high_ns): (i64, i64) = (row.get(0)?, row.get(1)?);
+            // What that boot's uptime would be now, at the least.
+            let uptime_now = self.now.uptime_ns.saturating_add(self.boot.low_ns).saturating_sub(high_ns);
             live.push(Live {
                 boot,
                 after_ns: uptime_now.saturating_sub(window_ns),
