@@ -1,0 +1,334 @@
+//! What is answered at which address.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use crate::demo::Deviations;
+use crate::demo::answers::{self, Listing};
+use crate::demo::catalog::{Catalog, Place};
+use crate::demo::describe::{Detail, Scene};
+use crate::demo::encode::{CONTAINER, Encoder, Format};
+use crate::demo::facts;
+use crate::demo::listing::{self, Recent, Rows};
+use crate::demo::meta;
+use crate::demo::plays;
+use crate::demo::query::{Page, Query, Window};
+use crate::demo::search;
+use crate::demo::sections::{Kind, Section, section};
+use crate::demo::state::Overlay;
+
+/// The library with all that was changed in it.
+#[derive(Debug)]
+pub(crate) struct Library {
+    pub(crate) catalog: Catalog,
+    pub(crate) overlay: RwLock<Overlay>,
+    recent: Recent,
+    started: Instant,
+}
+
+/// A request, as far as its answer depends on it.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) query: Query,
+    pub(crate) window: Window,
+    pub(crate) format: Format,
+    /// Lists end ten rows early.
+    pub(crate) shrunk: bool,
+}
+
+/// What is answered.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// A list, which is written while it is sent if it is long.
+    Listing(Box<Listing>),
+    /// A document that is written already.
+    Document(Vec<u8>),
+    /// The web client's page.
+    WebPage,
+    /// Done, with nothing to say.
+    Done,
+    BadRequest,
+    NotFound,
+}
+
+impl Library {
+    pub(crate) fn new(catalog: Catalog) -> Self {
+        Self { catalog, overlay: RwLock::default(), recent: Recent::default(), started: Instant::now() }
+    }
+
+    /// The server's time in Unix seconds.
+    fn now(&self) -> i64 {
+        self.catalog.clock.saturating_add_unsigned(self.started.elapsed().as_secs())
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Overlay, i64)) -> Answer {
+        change(&mut self.overlay.write().unwrap_or_else(PoisonError::into_inner), self.now());
+        Answer::Done
+    }
+
+    /// The answer to a request whose token was accepted.
+    pub(crate) fn answer(&self, request: &Request<'_>, deviations: &Deviations) -> Answer {
+        let segments: Vec<&str> = request.path.split('/').filter(|segment| !segment.is_empty()).collect();
+        let document = |write: &dyn Fn(&mut Encoder)| {
+            let mut out = Encoder::new(request.format, 16_384);
+            write(&mut out);
+            Answer::Document(out.take())
+        };
+        let catalog = &self.catalog;
+        match (request.method, segments.as_slice()) {
+            ("GET", []) => document(&|out| answers::server(out, catalog)),
+            ("GET", ["identity"]) => document(&answers::identity),
+            ("GET", ["web", ..]) => Answer::WebPage,
+            ("GET", ["library"]) => document(&answers::library),
+            ("GET", ["library", "sections"]) => document(&|out| answers::sections(out, catalog)),
+            ("GET", ["accounts"]) => document(&answers::accounts),
+            ("GET", ["devices"]) => document(&|out| answers::devices(out, catalog)),
+            ("GET", ["hubs", "search"]) => self.search(request),
+            ("GET", ["library", "recentlyAdded"]) => self.recently_added(request, deviations),
+            ("GET", ["library", "onDeck"] | ["hubs", "continueWatching", "items"]) => self.on_deck(request, deviations),
+            ("GET", ["status", "sessions"]) => self.list(request, deviations, |_| Rows::Places(Arc::default())),
+            ("GET", ["status", "sessions", "history", "all"]) => {
+                self.list(request, deviations, |scene| Rows::Plays(plays::select(scene, &request.query)))
+            }
+            (method, ["library", "sections", id, rest @ ..]) => {
+                let Some(section) = id.parse().ok().and_then(section) else { return Answer::NotFound };
+                self.section(request, deviations, section, method, rest)
+            }
+            (method, ["library", "metadata" | "collections", keys, rest @ ..]) => {
+                let places: Vec<Place> = keys.split(',').filter_map(|key| catalog.find(key.parse().ok()?)).collect();
+                match places.as_slice() {
+                    [] => Answer::NotFound,
+                    places => self.metadata(request, deviations, places, method, rest),
+                }
+            }
+            ("GET" | "PUT" | "POST", [":", action]) => self.act(request, action),
+            _ => Answer::NotFound,
+        }
+    }
+
+    /// A list of what `rows` picks, with the settings that all lists share.
+    fn list(&self, request: &Request<'_>, deviations: &Deviations, rows: impl FnOnce(&Scene<'_>) -> Rows) -> Answer {
+        Answer::Listing(Box::new(self.listing(request, deviations, rows)))
+    }
+
+    fn listing(
+        &self,
+        request: &Request<'_>,
+        deviations: &Deviations,
+        rows: impl FnOnce(&Scene<'_>) -> Rows,
+    ) -> Listing {
+        let overlay = self.overlay.read().unwrap_or_else(PoisonError::into_inner);
+        let detail = Detail { guids: request.query.flag("includeGuids"), ..Detail::default() };
+        let rows = rows(&Scene { catalog: &self.catalog, overlay: &overlay, detail });
+        let page = request.window.cut(rows.len(), deviations, request.shrunk);
+        Listing { rows, page, detail, section: None, parent: None, all_leaves: false, meta: None }
+    }
+
+    fn section(
+        &self,
+        request: &Request<'_>,
+        deviations: &Deviations,
+        section: &'static Section,
+        method: &str,
+        rest: &[&str],
+    ) -> Answer {
+        let asked = request.query.number("type");
+        let first = section.kinds.first().copied().unwrap_or(Kind::Movie);
+        let kind = asked.and_then(Kind::from_number);
+        let document = |write: &dyn Fn(&mut Encoder)| {
+            let mut out = Encoder::new(request.format, 8_192);
+            write(&mut out);
+            Answer::Document(out.take())
+        };
+        match (method, rest) {
+            ("GET", []) => document(&|out| answers::section(out, section)),
+            ("GET", ["all" | "search" | "collections" | "unwatched" | "recentlyAdded"]) => {
+                let kind = match rest {
+                    ["collections"] => Kind::Collection,
+                    _ if asked.is_some() && kind.is_none() => return Answer::BadRequest,
+                    // Photo libraries are asked for all photos, whichever album they are in, by this zoom level.
+                    _ if kind.is_none() && request.query.get("clusterZoomLevel").is_some() => Kind::Photo,
+                    _ => kind.unwrap_or(first),
+                };
+                let implied = match rest {
+                    ["unwatched"] => Some(("unwatched", "1")),
+                    ["recentlyAdded"] => Some(("sort", "addedAt:desc")),
+                    _ => None,
+                };
+                let mut listing = self.listing(request, deviations, |scene| {
+                    listing::select(scene, &self.recent, section.id, kind, &request.query.with(implied))
+                });
+                listing.section = Some(section);
+                listing.meta = request.query.flag("includeMeta").then_some(kind);
+                Answer::Listing(Box::new(listing))
+            }
+            ("PUT", ["all"]) => {
+                let ids = request.query.get("id").unwrap_or("");
+                let places: Vec<Place> = ids.split(',').filter_map(|id| self.catalog.find(id.parse().ok()?)).collect();
+                if places.is_empty() { Answer::NotFound } else { self.edit(request, &places) }
+            }
+            ("GET", ["filters"]) => document(&|out| {
+                out.open(CONTAINER);
+                out.number("size", meta::filter_count(kind.unwrap_or(first)));
+                meta::filters(out, section, kind.unwrap_or(first));
+                out.close();
+            }),
+            ("GET", ["sorts"]) => document(&|out| {
+                out.open(CONTAINER);
+                out.number("size", meta::sort_count());
+                meta::sorts(out);
+                out.close();
+            }),
+            ("GET" | "POST" | "PUT", ["refresh" | "analyze" | "emptyTrash"]) => Answer::Done,
+            ("GET", [filter]) => {
+                let known = ["genre", "year", "country", "collection", "director", "writer", "label"];
+                let Some(filter) = known.into_iter().find(|known| known == filter) else { return Answer::NotFound };
+                match meta::choices(&self.catalog, section, filter) {
+                    Some(choices) => document(&|out| answers::choices(out, section, filter, &choices)),
+                    None => Answer::NotFound,
+                }
+            }
+            _ => Answer::NotFound,
+        }
+    }
+
+    fn metadata(
+        &self,
+        request: &Request<'_>,
+        deviations: &Deviations,
+        places: &[Place],
+        method: &str,
+        rest: &[&str],
+    ) -> Answer {
+        let catalog = &self.catalog;
+        match (method, rest) {
+            ("GET", []) => {
+                let mut listing = self.listing(request, deviations, |_| Rows::Places(Arc::new(places.to_vec())));
+                // Items that were asked for by key come whole, however they are paged.
+                listing.page = Page { rows: (0, listing.rows.len()), offset: None, total: None };
+                listing.detail = Detail {
+                    full: true,
+                    guids: true,
+                    chapters: request.query.flag("includeChapters"),
+                    markers: request.query.flag("includeMarkers"),
+                    score: None,
+                };
+                listing.section = places.first().and_then(|place| section(place.section()));
+                Answer::Listing(Box::new(listing))
+            }
+            ("GET", ["children" | "items" | "grandchildren" | "allLeaves"]) => {
+                let Some(parent) = places.first().copied() else { return Answer::NotFound };
+                let direct = matches!(rest, ["children" | "items"]);
+                let rows = if direct { catalog.children(parent) } else { catalog.leaves(parent) };
+                let mut listing = self.listing(request, deviations, |_| Rows::Places(Arc::new(rows)));
+                listing.section = section(parent.section());
+                listing.parent = Some(parent);
+                listing.all_leaves = rest == ["children"]
+                    && listing.page.offset.is_none()
+                    && !request.query.flag("excludeAllLeaves")
+                    && answers::has_all_leaves(catalog, parent);
+                Answer::Listing(Box::new(listing))
+            }
+            ("PUT", []) => self.edit(request, places),
+            ("PUT", ["refresh" | "analyze"]) | ("POST" | "PUT", ["posters" | "poster" | "arts" | "art"]) => {
+                self.change(|overlay, now| places.iter().for_each(|place| overlay.touch(*place, now)))
+            }
+            _ => Answer::NotFound,
+        }
+    }
+
+    fn edit(&self, request: &Request<'_>, places: &[Place]) -> Answer {
+        self.change(|overlay, now| {
+            for place in places {
+                let current = |family: &str| {
+                    facts::base_tags(&self.catalog, *place, family).iter().map(|(_, word)| word.to_string()).collect()
+                };
+                overlay.edit(&current, *place, request.query.pairs(), now);
+            }
+        })
+    }
+
+    /// Play states and ratings: the calls below `/:/`.
+    fn act(&self, request: &Request<'_>, action: &str) -> Answer {
+        let query = &request.query;
+        let key = query.get("key").or_else(|| query.get("ratingKey")).unwrap_or("");
+        let key = key.rsplit('/').next().unwrap_or(key);
+        if !matches!(action, "scrobble" | "unscrobble" | "rate" | "progress" | "timeline") {
+            return Answer::NotFound;
+        }
+        if action != "timeline" && query.get("identifier").is_none_or(str::is_empty) || key.is_empty() {
+            return Answer::BadRequest;
+        }
+        let Some(place) = key.parse().ok().and_then(|key| self.catalog.find(key)) else { return Answer::NotFound };
+        match action {
+            "scrobble" => self.change(|overlay, now| overlay.scrobble(&self.catalog, place, now)),
+            "unscrobble" => self.change(|overlay, _| overlay.unscrobble(&self.catalog, place)),
+            "rate" => match query.get("rating").and_then(|rating| rating.parse::<f64>().ok()) {
+                Some(rating) if (-1.0..=10.0).contains(&rating) => {
+                    self.change(|overlay, _| overlay.rate(place, rating))
+                }
+                _ => Answer::BadRequest,
+            },
+            _ => match query.number("time") {
+                Some(time) => self.change(|overlay, now| overlay.progress(&self.catalog, place, time, now)),
+                None => Answer::BadRequest,
+            },
+        }
+    }
+
+    fn search(&self, request: &Request<'_>) -> Answer {
+        let Some(words) = request.query.get("query") else { return Answer::BadRequest };
+        let overlay = self.overlay.read().unwrap_or_else(PoisonError::into_inner);
+        let scene = Scene { catalog: &self.catalog, overlay: &overlay, detail: Detail::default() };
+        let mut out = Encoder::new(request.format, 32_768);
+        let limit = request.query.number("limit").unwrap_or(3);
+        search::answer(&scene, &mut out, words, limit, request.query.number("sectionId"));
+        Answer::Document(out.take())
+    }
+
+    /// The newest films, seasons and albums of all sections.
+    fn recently_added(&self, request: &Request<'_>, deviations: &Deviations) -> Answer {
+        self.list(request, deviations, |scene| {
+            let kinds = [Kind::Movie, Kind::Season, Kind::Album].map(|kind| (kind, section_of(kind)));
+            let mut newest: Vec<Place> = kinds
+                .into_iter()
+                .flat_map(|(kind, section)| {
+                    let count = scene.catalog.count(section, kind);
+                    (count.saturating_sub(200)..count).filter_map(move |i| scene.catalog.at(section, kind, i))
+                })
+                .collect();
+            newest.sort_by_key(|place| std::cmp::Reverse(crate::demo::describe::added_at(*place)));
+            Rows::Places(Arc::new(newest))
+        })
+    }
+
+    /// What is in progress, most recent first: among the first films and shows of the library.
+    fn on_deck(&self, request: &Request<'_>, deviations: &Deviations) -> Answer {
+        self.list(request, deviations, |scene| {
+            let mut begun: Vec<(Option<i64>, Place)> = [Kind::Movie, Kind::Episode]
+                .into_iter()
+                .flat_map(|kind| {
+                    let section = section_of(kind);
+                    let count = scene.catalog.count(section, kind).min(2_000);
+                    (0..count).filter_map(move |i| scene.catalog.at(section, kind, i))
+                })
+                .map(|place| (scene.overlay.watch(scene.catalog, place), place))
+                .filter(|(watch, _)| watch.offset.is_some())
+                .map(|(watch, place)| (watch.last, place))
+                .collect();
+            begun.sort_by_key(|(last, place)| (std::cmp::Reverse(*last), *place));
+            Rows::Places(Arc::new(begun.into_iter().map(|(_, place)| place).collect()))
+        })
+    }
+}
+
+fn section_of(kind: Kind) -> u64 {
+    match kind {
+        Kind::Movie | Kind::Collection => crate::demo::sections::MOVIES,
+        Kind::Show | Kind::Season | Kind::Episode => crate::demo::sections::SHOWS,
+        Kind::Artist | Kind::Album | Kind::Track => crate::demo::sections::MUSIC,
+        Kind::Photo | Kind::PhotoAlbum => crate::demo::sections::PHOTOS,
+    }
+}
