@@ -120,6 +120,9 @@ async fn xml_and_json_say_the_same() {
         format!("/library/metadata/{first_show}/children"),
         "/status/sessions/history/all".to_owned(),
         "/hubs/search?query=the&limit=10".to_owned(),
+        "/status/sessions".to_owned(),
+        "/playlists".to_owned(),
+        "/playlists/1700000000/items".to_owned(),
         "/accounts".to_owned(),
     ];
     for path in paths {
@@ -429,6 +432,56 @@ async fn history_rows_are_plays() {
 }
 
 #[tokio::test]
+async fn playlists_are_kept_and_a_film_is_being_played() {
+    let plex = plain().await;
+    let lists = json(&plex, "/playlists").await;
+    let names: Vec<&str> = rows(&lists).iter().map(|list| list["title"].as_str().unwrap()).collect();
+    assert_eq!(names, ["Rainy Evenings", "Unplayed Films", "Kitchen Radio"]);
+    assert_eq!(rows(&json(&plex, "/playlists?playlistType=audio").await).len(), 1);
+    assert_eq!(rows(&json(&plex, "/playlists?smart=1").await).len(), 1);
+    let unplayed = json(&plex, "/library/sections/1/all?unwatched=1").await;
+    assert_eq!(keys(&json(&plex, "/playlists/1700000001/items").await), keys(&unplayed));
+    assert_eq!(rows(&lists)[1]["leafCount"], rows(&unplayed).len());
+
+    let uri = "uri=server%3A%2F%2Fx%2Fcom.plexapp.plugins.library%2Flibrary%2Fmetadata%2F1001%2C1001";
+    let made = ask(&plex, Method::POST, &format!("/playlists?type=video&title=New&smart=0&{uri}"), true).await;
+    let made: Value = serde_json::from_str(&made.text().await.unwrap()).unwrap();
+    let key = made["MediaContainer"]["Metadata"][0]["ratingKey"].as_str().unwrap().to_owned();
+    put(&plex, &format!("/playlists/{key}/items?{}", uri.replace("1001%2C1001", "1005"))).await;
+    let items = json(&plex, &format!("/playlists/{key}/items?{}", page(0, 50))).await;
+    assert_eq!((keys(&items), &items["totalSize"]), (vec![1001, 1001, 1005], &3.into()));
+    let second = rows(&items)[1]["playlistItemID"].as_u64().unwrap();
+    let remove = format!("/playlists/{key}/items/{second}");
+    assert_eq!(ask(&plex, Method::DELETE, &remove, true).await.status(), StatusCode::OK);
+    assert_eq!(ask(&plex, Method::DELETE, &remove, true).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(keys(&json(&plex, &format!("/playlists/{key}/items")).await), [1001, 1005]);
+    assert_eq!(ask(&plex, Method::DELETE, &format!("/playlists/{key}/items"), true).await.status(), StatusCode::OK);
+    assert_eq!(rows(&json(&plex, &format!("/playlists/{key}")).await)[0]["leafCount"], 0);
+    assert_eq!(ask(&plex, Method::DELETE, &format!("/playlists/{key}"), true).await.status(), StatusCode::OK);
+    assert_eq!(ask(&plex, Method::GET, &format!("/playlists/{key}"), true).await.status(), StatusCode::NOT_FOUND);
+    let nothing = ask(&plex, Method::POST, "/playlists?type=video&title=New&smart=0", true).await;
+    assert_eq!(nothing.status(), StatusCode::BAD_REQUEST);
+
+    let sessions = json(&plex, "/status/sessions").await;
+    assert_eq!(rows(&sessions)[0]["User"]["title"], "Peregrine");
+    assert_eq!(rows(&sessions)[0]["Player"]["state"], "playing");
+}
+
+#[tokio::test]
+async fn filters_of_a_show_reach_its_episodes() {
+    let plex = plain().await;
+    let shows = json(&plex, "/library/sections/2/all").await;
+    let title = rows(&shows)[1]["title"].as_str().unwrap();
+    let mut url = reqwest::Url::parse("http://x/").unwrap();
+    url.query_pairs_mut().append_pair("type", "4").append_pair("show.title", title);
+    let by_title = json(&plex, &format!("/library/sections/2/all?{}", url.query().unwrap())).await;
+    assert_eq!(by_title["size"], rows(&shows)[1]["leafCount"]);
+    assert!(rows(&by_title).iter().all(|episode| episode["grandparentTitle"] == title));
+    let by_key = json(&plex, "/library/sections/2/all?type=3&show.id=400001000").await;
+    assert_eq!(by_key["size"], rows(&shows)[1]["childCount"]);
+}
+
+#[tokio::test]
 async fn a_huge_library_pages_as_quickly_at_its_end() {
     let library = SampleLibrary { movies: 1_000_000, shows: 100_000, ..SampleLibrary::default() };
     let begun = Instant::now();
@@ -522,6 +575,12 @@ async fn deviations_happen_on_demand() {
     assert!(ask(&plex, Method::GET, &list(0, 5), true).await.text().await.is_ok());
     assert!(ask(&plex, Method::GET, &list(0, 5), true).await.text().await.is_err());
     assert!(ask(&plex, Method::GET, &list(0, 5), true).await.text().await.is_ok());
+
+    // Also a list that is sent in pieces.
+    let large = SampleLibrary { movies: 4_000, ..small() };
+    let plex = start(large, Deviations { fail_after: Some(1), ..Deviations::default() }).await;
+    assert!(ask(&plex, Method::GET, "/library/sections/1/all", true).await.text().await.is_err());
+    assert_eq!(rows(&json(&plex, "/library/sections/1/all").await).len(), 4_000);
 
     let plex = start(small(), Deviations { repeat_page: true, ..Deviations::default() }).await;
     assert_eq!(keys(&json(&plex, &list(0, 5)).await), keys(&json(&plex, &list(100, 5)).await));

@@ -4,7 +4,7 @@ use crate::demo::catalog::{Catalog, Forest, Place};
 use crate::demo::describe::{Detail, Scene};
 use crate::demo::encode::{CONTAINER, DIRECTORY, Encoder, Piece, Tag};
 use crate::demo::history::{ACCOUNTS, DEVICES};
-use crate::demo::listing::Rows;
+use crate::demo::listing::{Recent, Rows};
 use crate::demo::meta;
 use crate::demo::query::Page;
 use crate::demo::sections::{Kind, SECTIONS, Section};
@@ -79,10 +79,15 @@ impl Listing {
     }
 
     /// Writes the rows from one place to another.
-    pub(crate) fn write(&self, out: &mut Encoder, catalog: &Catalog, overlay: &Overlay, rows: std::ops::Range<u64>) {
+    pub(crate) fn write(
+        &self,
+        out: &mut Encoder,
+        (catalog, overlay, recent): (&Catalog, &Overlay, &Recent),
+        rows: std::ops::Range<u64>,
+    ) {
         let scene = self.scene(catalog, overlay);
         for i in rows {
-            self.rows.write(&scene, out, i);
+            self.rows.write(&scene, recent, out, i);
         }
     }
 

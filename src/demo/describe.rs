@@ -25,6 +25,10 @@ pub(crate) struct Detail {
     pub(crate) full: bool,
     pub(crate) chapters: bool,
     pub(crate) markers: bool,
+    /// Who plays it, where and how.
+    pub(crate) session: bool,
+    /// The id of a playlist's entry.
+    pub(crate) entry: Option<u64>,
     /// The score of a search hit, as written.
     pub(crate) score: Option<&'static str>,
 }
@@ -116,6 +120,12 @@ impl Scene<'_> {
         if let Some(score) = self.detail.score {
             out.literal("score", score);
         }
+        if let Some(entry) = self.detail.entry {
+            out.number("playlistItemID", entry);
+        }
+        if self.detail.session {
+            out.text("sessionKey", "1");
+        }
         out.joined("ratingKey", &[Piece::Number(key)]);
         let branch = matches!(place, Place::Root(..) | Place::Branch(..));
         match place {
@@ -134,7 +144,7 @@ impl Scene<'_> {
                 ],
             ),
         }
-        if (self.detail.full || self.detail.score.is_some())
+        if (self.detail.full || self.detail.session || self.detail.score.is_some())
             && let Some(section) = section(place.section())
         {
             out.text("librarySectionTitle", section.title);

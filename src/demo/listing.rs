@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::demo::catalog::Place;
 use crate::demo::describe::{Scene, added_at};
 use crate::demo::encode::Encoder;
+use crate::demo::playlists::{self, Entry};
 use crate::demo::plays::{self, PlayRows};
 use crate::demo::query::Query;
 use crate::demo::sections::Kind;
@@ -22,6 +23,10 @@ pub(crate) enum Rows {
     Places(Arc<Vec<Place>>),
     /// Rows of the history.
     Plays(PlayRows),
+    /// Descriptions of playlists, by their keys.
+    Playlists(Arc<Vec<u64>>),
+    /// What a playlist plays.
+    Entries(Arc<Vec<Entry>>),
 }
 
 impl Rows {
@@ -31,18 +36,27 @@ impl Rows {
             Self::Kind { count, .. } => *count,
             Self::Places(places) => places.len() as u64,
             Self::Plays(plays) => plays.len(),
+            Self::Playlists(keys) => keys.len() as u64,
+            Self::Entries(entries) => entries.len() as u64,
         }
     }
 
     /// Writes the row at `i`.
-    pub(crate) fn write(&self, scene: &Scene<'_>, out: &mut Encoder, i: u64) {
+    pub(crate) fn write(&self, scene: &Scene<'_>, recent: &Recent, out: &mut Encoder, i: u64) {
+        let at = usize::try_from(i).unwrap_or(usize::MAX);
         let place = match self {
             Self::Kind { section, kind, count, backwards } => {
                 let at = if *backwards { count.saturating_sub(1 + i) } else { i };
                 scene.catalog.at(*section, *kind, at)
             }
-            Self::Places(places) => usize::try_from(i).ok().and_then(|i| places.get(i)).copied(),
+            Self::Places(places) => places.get(at).copied(),
             Self::Plays(rows) => return plays::write(scene, out, rows, i),
+            Self::Playlists(keys) => {
+                return keys.get(at).into_iter().for_each(|key| playlists::describe(scene, recent, out, *key));
+            }
+            Self::Entries(entries) => {
+                return entries.get(at).into_iter().for_each(|entry| playlists::entry(scene, out, *entry));
+            }
         };
         if let Some(place) = place {
             scene.item(out, place);
@@ -65,6 +79,35 @@ impl Recent {
 
     fn put(&self, name: String, version: u64, places: &Arc<Vec<Place>>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((name, version, Arc::clone(places)));
+    }
+}
+
+/// Which item a filter looks at: a show's filter can be put to its episodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Above {
+    Itself,
+    Branch,
+    Root,
+}
+
+impl Above {
+    /// From what stands before the dot of a parameter's name.
+    fn parse(name: &str, of: Kind) -> Self {
+        match name.rsplit_once('.') {
+            Some(("show" | "artist" | "photoalbum", field)) if field != "id" => Self::Root,
+            Some(("season" | "album", field)) if field != "id" && of != Kind::Season && of != Kind::Album => {
+                Self::Branch
+            }
+            _ => Self::Itself,
+        }
+    }
+
+    fn of(self, place: Place) -> Place {
+        match (self, place) {
+            (Self::Root, Place::Branch(forest, n, _) | Place::Leaf(forest, n, ..)) => Place::Root(forest, n),
+            (Self::Branch, Place::Leaf(forest, n, branch, _)) => Place::Branch(forest, n, branch),
+            _ => place,
+        }
     }
 }
 
@@ -130,8 +173,7 @@ const TAG_FAMILIES: &[&str] = &["genre", "country", "director", "writer", "colle
 impl Filter {
     fn parse(name: &str, value: &str) -> Option<Self> {
         let (field, test) = Test::split(name);
-        let field = field.rsplit('.').next().unwrap_or(field);
-        match field {
+        match field.rsplit('.').next().unwrap_or(field) {
             "unwatched" => Some(Self::Unwatched((value == "1") != (test == Test::Not))),
             "inProgress" => Some(Self::InProgress((value == "1") != (test == Test::Not))),
             "year" => {
@@ -145,13 +187,15 @@ impl Filter {
             "id" => Some(Self::Within(value.split(',').filter_map(|key| key.parse().ok()).collect())),
             "guid" => Some(Self::Guid(value.to_owned())),
             _ => {
-                let family = TAG_FAMILIES.iter().find(|family| **family == field)?;
+                let family = TAG_FAMILIES.iter().find(|family| field.rsplit('.').next() == Some(family))?;
                 Some(Self::Tag(test, family, value.split(',').map(str::to_owned).collect()))
             }
         }
     }
 
-    fn admits(&self, scene: &Scene<'_>, place: Place) -> bool {
+    /// Whether the filter admits an item; `show.title` and the like look at what the item belongs to.
+    fn admits(&self, above: Above, scene: &Scene<'_>, place: Place) -> bool {
+        let place = above.of(place);
         match self {
             Self::Unwatched(wanted) => match place {
                 Place::Root(..) | Place::Branch(..) => {
@@ -256,7 +300,11 @@ fn parse_sort(sort: &str) -> Vec<(Field, bool)> {
 
 /// The rows of a section's listing.
 pub(crate) fn select(scene: &Scene<'_>, recent: &Recent, section: u64, kind: Kind, query: &Query) -> Rows {
-    let filters: Vec<Filter> = query.pairs().iter().filter_map(|(name, value)| Filter::parse(name, value)).collect();
+    let filters: Vec<(Above, Filter)> = query
+        .pairs()
+        .iter()
+        .filter_map(|(name, value)| Some((Above::parse(name, kind), Filter::parse(name, value)?)))
+        .collect();
     let count = scene.catalog.count(section, kind);
     let mut sort = parse_sort(query.get("sort").unwrap_or(""));
     if filters.is_empty() {
@@ -272,7 +320,7 @@ pub(crate) fn select(scene: &Scene<'_>, recent: &Recent, section: u64, kind: Kin
     }
     let mut places: Vec<Place> = (0..count)
         .filter_map(|i| scene.catalog.at(section, kind, i))
-        .filter(|place| filters.iter().all(|filter| filter.admits(scene, *place)))
+        .filter(|place| filters.iter().all(|(above, filter)| filter.admits(*above, scene, *place)))
         .collect();
     if places.len() as u64 > MOST_SORTED {
         sort.clear();

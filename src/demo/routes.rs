@@ -11,10 +11,12 @@ use crate::demo::encode::{CONTAINER, Encoder, Format};
 use crate::demo::facts;
 use crate::demo::listing::{self, Recent, Rows};
 use crate::demo::meta;
+use crate::demo::playlists::{self, Playlists};
 use crate::demo::plays;
 use crate::demo::query::{Page, Query, Window};
 use crate::demo::search;
 use crate::demo::sections::{Kind, Section, section};
+use crate::demo::sessions;
 use crate::demo::state::Overlay;
 
 /// The library with all that was changed in it.
@@ -22,7 +24,7 @@ use crate::demo::state::Overlay;
 pub(crate) struct Library {
     pub(crate) catalog: Catalog,
     pub(crate) overlay: RwLock<Overlay>,
-    recent: Recent,
+    pub(crate) recent: Recent,
     started: Instant,
 }
 
@@ -55,7 +57,8 @@ pub(crate) enum Answer {
 
 impl Library {
     pub(crate) fn new(catalog: Catalog) -> Self {
-        Self { catalog, overlay: RwLock::default(), recent: Recent::default(), started: Instant::now() }
+        let overlay = RwLock::new(Overlay::new(&catalog));
+        Self { catalog, overlay, recent: Recent::default(), started: Instant::now() }
     }
 
     /// The server's time in Unix seconds.
@@ -82,13 +85,16 @@ impl Library {
             ("GET", ["identity"]) => document(&answers::identity),
             ("GET", ["web", ..]) => Answer::WebPage,
             ("GET", ["library"]) => document(&answers::library),
-            ("GET", ["library", "sections"]) => document(&|out| answers::sections(out, catalog)),
+            ("GET", ["library", "sections"] | ["library", "sections", "all"]) => {
+                document(&|out| answers::sections(out, catalog))
+            }
             ("GET", ["accounts"]) => document(&answers::accounts),
             ("GET", ["devices"]) => document(&|out| answers::devices(out, catalog)),
             ("GET", ["hubs", "search"]) => self.search(request),
             ("GET", ["library", "recentlyAdded"]) => self.recently_added(request, deviations),
             ("GET", ["library", "onDeck"] | ["hubs", "continueWatching", "items"]) => self.on_deck(request, deviations),
-            ("GET", ["status", "sessions"]) => self.list(request, deviations, |_| Rows::Places(Arc::default())),
+            ("GET", ["status", "sessions"]) => self.sessions(request, deviations),
+            (method, ["playlists", rest @ ..]) => self.playlists(request, deviations, method, rest),
             ("GET", ["status", "sessions", "history", "all"]) => {
                 self.list(request, deviations, |scene| Rows::Plays(plays::select(scene, &request.query)))
             }
@@ -213,7 +219,7 @@ impl Library {
                     guids: true,
                     chapters: request.query.flag("includeChapters"),
                     markers: request.query.flag("includeMarkers"),
-                    score: None,
+                    ..Detail::default()
                 };
                 listing.section = places.first().and_then(|place| section(place.section()));
                 Answer::Listing(Box::new(listing))
@@ -248,6 +254,64 @@ impl Library {
                 overlay.edit(&current, *place, request.query.pairs(), now);
             }
         })
+    }
+
+    fn sessions(&self, request: &Request<'_>, deviations: &Deviations) -> Answer {
+        let playing = sessions::playing(&self.catalog).into_iter().collect();
+        let mut listing = self.listing(request, deviations, |_| Rows::Places(Arc::new(playing)));
+        listing.detail.session = true;
+        Answer::Listing(Box::new(listing))
+    }
+
+    fn playlists(&self, request: &Request<'_>, deviations: &Deviations, method: &str, rest: &[&str]) -> Answer {
+        let query = &request.query;
+        let number = |text: &str| text.parse::<u64>().unwrap_or(0);
+        let change = |change: &dyn Fn(&mut Playlists, i64) -> bool| {
+            let mut overlay = self.overlay.write().unwrap_or_else(PoisonError::into_inner);
+            if change(overlay.playlists_mut(), self.now()) { Answer::Done } else { Answer::NotFound }
+        };
+        let described = |keys: Vec<u64>| {
+            if keys.is_empty() && !rest.is_empty() {
+                return Answer::NotFound;
+            }
+            self.list(request, deviations, |_| Rows::Playlists(Arc::new(keys)))
+        };
+        let held = |key: u64| {
+            let overlay = self.overlay.read().unwrap_or_else(PoisonError::into_inner);
+            overlay.playlists().get(key).cloned()
+        };
+        match (method, rest) {
+            ("GET", []) => {
+                let keys = self.overlay.read().unwrap_or_else(PoisonError::into_inner).playlists().keys(query);
+                described(keys)
+            }
+            ("POST", []) => {
+                let made = {
+                    let mut overlay = self.overlay.write().unwrap_or_else(PoisonError::into_inner);
+                    overlay.playlists_mut().create(&self.catalog, query, self.now())
+                };
+                made.map_or(Answer::BadRequest, |key| described(vec![key]))
+            }
+            ("GET", [key]) => described(held(number(key)).map(|_| number(key)).into_iter().collect()),
+            ("PUT", [key]) => change(&|playlists, now| playlists.edit(number(key), query, now)),
+            ("DELETE", [key]) => change(&|playlists, _| playlists.delete(number(key))),
+            ("GET", [key, "items"]) => {
+                let Some(playlist) = held(number(key)) else { return Answer::NotFound };
+                self.list(request, deviations, |scene| playlists::rows(scene, &self.recent, &playlist))
+            }
+            ("PUT", [key, "items"]) => match query.get("uri") {
+                Some(uri) => change(&|playlists, now| playlists.add(&self.catalog, number(key), uri, now)),
+                None => Answer::BadRequest,
+            },
+            ("DELETE", [key, "items"]) => change(&|playlists, now| playlists.remove(number(key), None, now)),
+            ("DELETE", [key, "items", entry]) => {
+                change(&|playlists, now| playlists.remove(number(key), Some(number(entry)), now))
+            }
+            ("PUT", [key, "items", entry, "move"]) => {
+                change(&|playlists, _| playlists.rearrange(number(key), number(entry), query.number("after")))
+            }
+            _ => Answer::NotFound,
+        }
     }
 
     /// Play states and ratings: the calls below `/:/`.

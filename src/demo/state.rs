@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::demo::catalog::{Catalog, Place};
 use crate::demo::history;
+use crate::demo::playlists::Playlists;
 
 /// The watch state of one item, as Plex keeps it for the owner's account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,10 +46,27 @@ pub(crate) struct Play {
 pub(crate) struct Overlay {
     changed: BTreeMap<u64, Changed>,
     plays: Vec<Play>,
+    playlists: Playlists,
     version: u64,
 }
 
 impl Overlay {
+    /// No changes yet; the playlists that the server begins with.
+    pub(crate) fn new(catalog: &Catalog) -> Self {
+        Self { playlists: Playlists::new(catalog), ..Self::default() }
+    }
+
+    /// The playlists.
+    pub(crate) fn playlists(&self) -> &Playlists {
+        &self.playlists
+    }
+
+    /// The playlists, to be changed.
+    pub(crate) fn playlists_mut(&mut self) -> &mut Playlists {
+        self.version += 1;
+        &mut self.playlists
+    }
+
     /// Rises with every change, so that what was derived from the state can be told to be stale.
     pub(crate) fn version(&self) -> u64 {
         self.version

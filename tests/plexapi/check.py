@@ -190,6 +190,32 @@ def changes(plex, section, movie):
     check({genre.tag for genre in movie.genres} == before, "and less")
 
 
+def playlists(plex, section, movies):
+    names = [playlist.title for playlist in plex.playlists()]
+    check(names == ["Rainy Evenings", "Unplayed Films", "Kitchen Radio"], names)
+    smart = plex.playlist("Unplayed Films")
+    check(smart.smart and len(smart.items()) == smart.leafCount > 100, "a smart playlist")
+    made = plex.createPlaylist("Made Here", items=movies[:3])
+    check([item.ratingKey for item in made.items()] == [item.ratingKey for item in movies[:3]], "made")
+    made.addItems(movies[5:7])
+    made.reload()
+    check(made.leafCount == 5 and len(made.items()) == 5, "added to")
+    made.moveItem(made.items()[4]).reload()
+    check(made.items()[0].ratingKey == movies[6].ratingKey, "moved")
+    made.removeItems(made.items()[1:2]).reload()
+    check(len(made.items()) == 4, "removed from")
+    made.editTitle("Renamed").reload()
+    check(made.title == "Renamed", "renamed")
+    new = plex.createPlaylist("Dramas", section=section, smart=True, filters={"genre": "Drama"})
+    check(all("Drama" in {genre.tag for genre in item.genres} for item in new.items()[:20]), "smart, made")
+    for playlist in (made, new):
+        playlist.delete()
+    check(len(plex.playlists()) == 3, "deleted")
+
+    session = plex.sessions()[0]
+    check(session.usernames == ["Peregrine"] and session.player.state == "playing", "a session")
+
+
 def main():
     url, token = sys.argv[1:]
     warnings.simplefilter("error", DeprecationWarning)
@@ -207,6 +233,7 @@ def main():
     everything = movies(plex, by_title["Movies"])
     shows(plex, by_title["TV Shows"])
     music_and_photos(plex, by_title["Music"], by_title["Photos"])
+    playlists(plex, by_title["Movies"], everything)
     changes(plex, by_title["Movies"], everything[100])
     print(f"plexapi: {PASSED} checks passed")
 
