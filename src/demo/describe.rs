@@ -300,7 +300,7 @@ pub(crate) fn tag_id(text: &str) -> u64 {
 /// Plex's own id of an item, where it has one that can be asked for.
 pub(crate) fn guid(scene: &Scene<'_>, place: Place) -> Option<String> {
     match place {
-        Place::Movie(n) if !matches!(n % 67, 21 | 22) => {
+        Place::Movie(n) if movies::matched(n) => {
             Some(format!("plex://movie/{:016x}5ca1ab1e", movies::guid(scene.catalog.seed, n)))
         }
         Place::Root(Forest::Shows, n) => {

@@ -163,7 +163,7 @@ pub(crate) fn describe(scene: &Scene<'_>, out: &mut Encoder, n: u64) {
     for family in [GENRE_TAG, COUNTRY_TAG] {
         scene.tags(out, place, family, &base_tags(seed, n, family.1));
     }
-    if scene.detail.guids || scene.detail.full {
+    if (scene.detail.guids || scene.detail.full) && matched(n) {
         guids(out, guid(seed, n));
     }
     if scene.detail.full {
@@ -233,15 +233,20 @@ fn attributes(scene: &Scene<'_>, out: &mut Encoder, n: u64) {
     }
 }
 
+/// Whether the film was matched by Plex's own agent; a few were by older ones, or never.
+pub(crate) fn matched(n: u64) -> bool {
+    !matches!(source(n) % 67, 21..=24)
+}
+
 /// Writes what the matching agent calls the film.
 fn write_guid(out: &mut Encoder, seed: u64, n: u64) {
-    match n % 67 {
-        // What older agents wrote, and what was never matched.
-        21 => {
-            let number = Piece::Number(9_000_000 + n);
-            out.joined("guid", &[Piece::Text("com.plexapp.agents.imdb://tt"), number, Piece::Text("?lang=en")]);
-        }
-        22 => out.joined("guid", &[Piece::Text("local://"), Piece::Number(Place::Movie(n).key())]),
+    let number = Piece::Number(90_000_000 + n);
+    let language = Piece::Text("?lang=en");
+    match source(n) % 67 {
+        21 => out.joined("guid", &[Piece::Text("com.plexapp.agents.imdb://tt"), number, language]),
+        22 => out.joined("guid", &[Piece::Text("com.plexapp.agents.themoviedb://"), number, language]),
+        23 => out.joined("guid", &[Piece::Text("local://"), Piece::Number(Place::Movie(n).key())]),
+        24 => out.joined("guid", &[Piece::Text("com.plexapp.agents.none://"), Piece::Hex(guid(seed, n)), language]),
         _ => out.joined("guid", &[Piece::Text("plex://movie/"), Piece::Hex(guid(seed, n)), Piece::Text("5ca1ab1e")]),
     }
 }

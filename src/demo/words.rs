@@ -141,7 +141,7 @@ pub(crate) const PLACES: &[&str] = &[
     "Sommarvik",
     "Tamberlane",
     "Thornquist",
-    "Umberleigh",
+    "Umberlow",
     "Velmora",
     "Verdane",
     "Whitlow Sound",
