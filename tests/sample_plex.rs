@@ -167,7 +167,11 @@ async fn the_token_is_wanted_and_never_remembered() {
             assert!(answer.text().await.unwrap().contains("<title>Unauthorized</title>"));
         }
     }
-    let by_url = client.get(format!("{url}/library?x=1&X-Plex-Token=sample-token&y=2")).send().await.unwrap();
+    let by_url = client
+        .get(format!("{url}/library?x=1&X-Plex-Token=sample-token&y=2&x%2Dplex-token=sample-token"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(by_url.status(), StatusCode::OK);
     let seen = plex.requests();
     assert_eq!(seen.len() as u64, plex.request_count());

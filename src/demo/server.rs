@@ -116,7 +116,7 @@ impl SamplePlex {
 async fn handle(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let number = next(&shared.requests);
     let query = Query::parse(&uri);
-    remember(&shared, &method, &uri, &headers);
+    remember(&shared, &method, &uri, &query, &headers);
     if let Some(delay) = shared.deviations.delay {
         tokio::time::sleep(delay).await;
     }
@@ -157,25 +157,21 @@ fn page(status: StatusCode, title: &str) -> Response {
 }
 
 /// Keeps a request for those who want to know what was sent, without its token.
-fn remember(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap) {
-    let secret = |name: &str| name.eq_ignore_ascii_case(TOKEN);
-    let query: Vec<&str> = uri
-        .query()
-        .unwrap_or("")
-        .split('&')
-        .filter(|pair| !pair.is_empty() && !secret(pair.split('=').next().unwrap_or(pair)))
-        .collect();
-    let mark = if query.is_empty() { "" } else { "?" };
+fn remember(shared: &Shared, method: &Method, uri: &Uri, query: &Query, headers: &HeaderMap) {
+    // The names are compared decoded, so that no way of writing them lets a token through.
+    let sent = uri.query().unwrap_or("").split('&').filter(|pair| !pair.is_empty());
+    let (tokens, rest): (Vec<_>, Vec<_>) =
+        query.pairs().iter().zip(sent).partition(|((name, _), _)| name.eq_ignore_ascii_case(TOKEN));
+    let rest: Vec<&str> = rest.into_iter().map(|(_, pair)| pair).collect();
+    let mark = if rest.is_empty() { "" } else { "?" };
     let seen = SeenRequest {
         method: method.to_string(),
-        path_and_query: format!("{}{mark}{}", uri.path(), query.join("&")),
+        path_and_query: format!("{}{mark}{}", uri.path(), rest.join("&")),
         token_in_header: headers.contains_key(TOKEN),
-        token_in_url: uri
-            .query()
-            .is_some_and(|query| query.split('&').any(|pair| secret(pair.split('=').next().unwrap_or(pair)))),
+        token_in_url: !tokens.is_empty(),
         headers: headers
             .iter()
-            .filter(|(name, _)| !secret(name.as_str()))
+            .filter(|(name, _)| !name.as_str().eq_ignore_ascii_case(TOKEN))
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect(),
     };
