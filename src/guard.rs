@@ -34,7 +34,7 @@ pub use self_test::SelfTestFailed;
 pub use subject::{Kind, Service, Subject};
 
 use gate::Attempts;
-use ledger::{Admission, Draft, LimitAsk, Over};
+use ledger::{Admission, Draft, LimitAsk, Looked, Over};
 use permit::Stage;
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
@@ -283,7 +283,7 @@ impl Guard {
     }
 
     /// Looks at the limits on calls, whose amounts are known before any facts.
-    async fn look(&self, mut draft: Draft, verdict: &Verdict, call: CallId) -> Result<Draft, Refusal> {
+    async fn look(&self, draft: Draft, verdict: &Verdict, call: CallId) -> Result<Draft, Refusal> {
         let mut asks = self.asks(verdict, Amounts::default());
         asks.retain(|ask| ask.limit.unit == Unit::Calls);
         if asks.is_empty() {
@@ -291,8 +291,8 @@ impl Guard {
         }
         let tool = verdict.subject.tool;
         match draft.look(asks).await {
-            Ok(None) => Ok(draft),
-            Ok(Some((limit, over))) => Err(over_limit(call, tool, &limit, over)),
+            Ok(Looked::Passes(draft)) => Ok(draft),
+            Ok(Looked::Over { limit, over }) => Err(over_limit(call, tool, &limit, over)),
             Err(error) => Err(unrecorded(call, tool, &error)),
         }
     }

@@ -5,6 +5,7 @@
 //! can't be written is not let through. A `Draft` is a call that has no row yet, an `Entry` one that has: dropping either
 //! ends the call in the ledger, so that a cancelled call leaves a row as well.
 
+mod digest;
 mod flood;
 mod row;
 mod schema;
@@ -22,9 +23,7 @@ use super::{
 };
 use flood::Floods;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use std::{
-    fmt::Write,
     io,
     path::{Path, PathBuf},
     sync::{
@@ -163,14 +162,7 @@ impl Ledger {
 
     /// A keyed digest of a call's arguments, whatever the order of their keys: equal calls show, their values don't.
     pub(super) fn digest(&self, arguments: &Map<String, Value>) -> String {
-        let mut text = String::new();
-        canonical(&mut text, arguments);
-        let digest = Sha256::new().chain_update(self.shared.digest_key).chain_update(text).finalize();
-        digest.iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
-            // Writing to a String can't fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        digest::of(&self.shared.digest_key, arguments)
     }
 
     fn send(&self, job: Job) -> Result<(), LedgerError> {
@@ -212,6 +204,13 @@ pub(super) enum Admission {
     Over { limit: Arc<Limit>, over: Over },
 }
 
+/// Whether a call would pass the limits.
+#[derive(Debug)]
+pub(super) enum Looked {
+    Passes(Draft),
+    Over { limit: Arc<Limit>, over: Over },
+}
+
 /// A call that has no row yet.
 #[derive(Debug)]
 pub(super) struct Draft {
@@ -230,11 +229,9 @@ impl Draft {
     }
 
     /// Looks whether the limits would let the call pass, and takes nothing. Where they would not, the call ends with a row.
-    pub(super) async fn look(&mut self, asks: Vec<Ask>) -> Result<Option<(Arc<Limit>, Over)>, LedgerError> {
-        let Some(row) = self.row.take() else { return Ok(None) };
-        let (row, over) = self.ledger.request(|reply| Job::Look { row, asks, reply }).await?;
-        self.row = row;
-        Ok(over)
+    pub(super) async fn look(self, asks: Vec<Ask>) -> Result<Looked, LedgerError> {
+        let ledger = self.ledger.clone();
+        ledger.request(|reply| Job::Look { draft: self, asks, reply }).await
     }
 
     /// Takes from all limits and writes the row in one transaction, or ends the call with a row that names the limit.
@@ -351,42 +348,11 @@ fn elapsed_ms(since: Instant) -> u64 {
 /// For what happens where no one waits for an answer.
 fn report(result: Result<(), LedgerError>) {
     if let Err(error) = result {
-        tracing::error!(%error, "the end of a call could not be recorded");
-    }
-}
-
-/// JSON with sorted keys and no spaces.
-fn canonical(out: &mut String, object: &Map<String, Value>) {
-    let mut keys: Vec<_> = object.iter().collect();
-    keys.sort_by(|a, b| a.0.cmp(b.0));
-    out.push('{');
-    for (i, (key, value)) in keys.into_iter().enumerate() {
-        if i > 0 {
-            out.push(',');
-        }
-        let _ = write!(out, "{}:", Value::from(key.as_str()));
-        canonical_value(out, value);
-    }
-    out.push('}');
-}
-
-fn canonical_value(out: &mut String, value: &Value) {
-    match value {
-        Value::Object(object) => canonical(out, object),
-        Value::Array(values) => {
-            out.push('[');
-            for (i, value) in values.iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                canonical_value(out, value);
-            }
-            out.push(']');
-        }
-        plain => {
-            let _ = write!(out, "{plain}");
-        }
+        tracing::error!(%error, "the ledger could not be brought up to date");
     }
 }
 
 pub(super) use {takes::Over, worker::Ask as LimitAsk};
+
+#[cfg(test)]
+mod tests;

@@ -264,13 +264,15 @@ impl Counters {
         Ok(Some(id))
     }
 
-    /// The number of a limit's counter, given to it if need be. Nothing is remembered before the transaction has ended.
-    pub(super) fn find_or_make(&mut self, conn: &Connection, limit: &Limit) -> Result<i64, LedgerError> {
-        if let Some(id) = self.find(conn, limit)? {
-            return Ok(id);
+    /// The number of a limit's counter, given to it if need be. It is not remembered: the transaction may yet fail, and the
+    /// number go to another counter.
+    pub(super) fn find_or_make(&self, conn: &Connection, limit: &Limit) -> Result<i64, LedgerError> {
+        if let Some(id) = self.known.get(&(limit.counter.clone(), limit.unit)) {
+            return Ok(*id);
         }
-        conn.prepare_cached("INSERT INTO counters (name, unit) VALUES (?1, ?2)")?
-            .execute((&limit.counter, limit.unit.as_str()))?;
-        Ok(conn.last_insert_rowid())
+        let name = (&limit.counter, limit.unit.as_str());
+        conn.prepare_cached("INSERT OR IGNORE INTO counters (name, unit) VALUES (?1, ?2)")?.execute(name)?;
+        let mut statement = conn.prepare_cached("SELECT id FROM counters WHERE name = ?1 AND unit = ?2")?;
+        Ok(statement.query_row(name, |row| row.get(0))?)
     }
 }

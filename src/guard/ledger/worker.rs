@@ -1,12 +1,11 @@
 //! The ledger's thread and the requests it serves.
 
 use super::{
-    Admission, Entry, Ledger, LedgerError, Settling,
+    Admission, Draft, Entry, Ledger, LedgerError, Looked, Settling,
     flood::Floods,
     report,
     row::{Decision, Row},
     store::{Judged, Store},
-    takes::Over,
 };
 use crate::guard::{limit::Limit, plan::Outcome, subject::Kind};
 use std::{
@@ -48,15 +47,13 @@ impl<T> Reply<T> {
     }
 }
 
-type Looked = (Option<Box<Row>>, Option<(Arc<Limit>, Over)>);
-
 /// A request to the ledger.
 #[derive(Debug)]
 pub(super) enum Job {
     /// Take from the limits and write the row.
     Admit { row: Box<Row>, asks: Vec<Ask>, ledger: Ledger, started: Instant, reply: Reply<Admission> },
-    /// Look at the limits; the row comes back unless one refuses.
-    Look { row: Box<Row>, asks: Vec<Ask>, reply: Reply<Looked> },
+    /// Look at the limits; the draft comes back unless one refuses.
+    Look { draft: Draft, asks: Vec<Ask>, reply: Reply<Looked> },
     /// Write a row that takes nothing.
     Note { row: Box<Row>, reply: Option<Reply<()>> },
     /// Complete a row.
@@ -121,19 +118,22 @@ fn serve(store: &mut Store, job: Job) {
             // An entry that finds no one waiting settles itself when it is dropped here.
             drop(reply.answer.send(admission));
         }
-        Job::Look { mut row, asks, reply } => {
+        Job::Look { mut draft, asks, reply } => {
+            let Some(mut row) = draft.row.take() else { return };
             if !reply.is_waited_for() {
                 return give_up(store, *row, reply.unheard());
             }
             let looked = store.look(&mut row, &asks).map(|refused| {
-                match refused.and_then(|(ask, over)| Some((asks.into_iter().nth(ask)?.limit, over))) {
-                    Some(refused) => (None, Some(refused)),
-                    None => (Some(row), None),
+                if let Some((limit, over)) =
+                    refused.and_then(|(ask, over)| Some((asks.into_iter().nth(ask)?.limit, over)))
+                {
+                    return Looked::Over { limit, over };
                 }
+                draft.row = Some(row);
+                Looked::Passes(draft)
             });
-            if let Err(Ok((Some(row), None))) = reply.answer.send(looked) {
-                give_up(store, *row, Some(Outcome::Cancelled));
-            }
+            // A draft that finds no one waiting ends its call when it is dropped here.
+            drop(reply.answer.send(looked));
         }
         Job::Note { row, reply } => answer(reply, store.insert(&row)),
         Job::Settle { settling, reply } => answer(reply, store.settle(&settling)),
