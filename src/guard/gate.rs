@@ -58,6 +58,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_period_is_rounded_up() {
+        for max in [1, 3, 7, 30, 600, 999_999_937] {
+            let period = quota(Duration::from_secs(1), max, NonZeroU32::MIN).unwrap().replenish_interval();
+            assert!(period.as_nanos() * u128::from(max) >= 1_000_000_000, "{max}: {period:?}");
+        }
+    }
+
+    #[test]
     fn attempts_are_counted_apart_for_each_grant_and_kind() {
         let gate = Attempts::new(Duration::from_secs(3600), 2, NonZeroU32::new(2).unwrap()).unwrap();
         let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());

@@ -147,7 +147,7 @@ impl Cleared<'_> {
 /// }
 /// ```
 /// A clearance does not outlive its call's permit:
-/// ```compile_fail,E0515
+/// ```compile_fail,E0597
 /// use plex_mcp::guard::{Cleared, Guard, Permit, Plan, Refusal, Write};
 /// async fn keep<'a>(guard: &'a Guard, permit: Permit<Write>) -> Result<Cleared<'a>, Refusal> {
 ///     guard.clear(&permit, Plan::default()).await
@@ -176,6 +176,7 @@ impl Cleared<'_> {
 /// ```
 /// and no one else can say what an effect is:
 /// ```compile_fail,E0277
+/// #[derive(Debug)]
 /// struct Harmless;
 /// impl plex_mcp::guard::Effect for Harmless {
 ///     const KIND: plex_mcp::guard::Kind = plex_mcp::guard::Kind::Read;

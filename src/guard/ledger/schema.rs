@@ -2,7 +2,7 @@
 
 use super::LedgerError;
 use crate::guard::clock::{Boot, Moment};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use std::{
     ffi::OsString,
     fs::{DirBuilder, OpenOptions},
@@ -77,19 +77,12 @@ pub(super) fn open(path: &Path, boot: &Boot, now: Moment) -> Result<Connection, 
 /// Makes the tables where there are none. Tells whether a ledger was lost.
 fn prepare(conn: &mut Connection, path: &Path, marked: bool, boot: &Boot, now: Moment) -> Result<bool, LedgerError> {
     let on_open = |source| LedgerError::Open { path: path.to_owned(), source };
+    // Once before anything is written, since even the journal's mode is kept in the file, and again when no one else writes.
+    is_made(&conn.transaction().map_err(on_open)?, path)?;
     write_ahead(conn).map_err(on_open)?;
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(on_open)?;
-    let pragma = |name| tx.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(on_open);
-    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
-    let tables = tx.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).map_err(on_open)?;
-    if application == APPLICATION_ID {
-        if version != VERSION {
-            return Err(LedgerError::Newer { path: path.to_owned(), version });
-        }
+    if is_made(&tx, path)? {
         return Ok(false);
-    }
-    if application != 0 || version != 0 || tables != 0 {
-        return Err(LedgerError::Foreign { path: path.to_owned() });
     }
     tx.execute_batch(TABLES).map_err(on_open)?;
     tx.pragma_update(None, "application_id", APPLICATION_ID).map_err(on_open)?;
@@ -100,6 +93,22 @@ fn prepare(conn: &mut Connection, path: &Path, marked: bool, boot: &Boot, now: M
     }
     tx.commit().map_err(on_open)?;
     Ok(marked)
+}
+
+/// Whether the file is a ledger; not yet, where it is empty. Anything else is an error. Within a transaction, for another
+/// process may be making it.
+fn is_made(conn: &Transaction<'_>, path: &Path) -> Result<bool, LedgerError> {
+    let on_open = |source| LedgerError::Open { path: path.to_owned(), source };
+    let pragma = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(on_open);
+    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
+    if application == APPLICATION_ID {
+        return if version == VERSION { Ok(true) } else { Err(LedgerError::Newer { path: path.to_owned(), version }) };
+    }
+    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(on_open)?;
+    if application != 0 || version != 0 || tables != 0 {
+        return Err(LedgerError::Foreign { path: path.to_owned() });
+    }
+    Ok(false)
 }
 
 /// This boot's row.
