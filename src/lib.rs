@@ -4,5 +4,12 @@
 //! crate: `server` takes it from the client, `tools` decodes it and runs the tool's body, `guard` judges and records
 //! it, and `plex` and `export` act, the changing half of them only for a clearance that the guard gave.
 
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod demo;
+pub mod export;
 pub mod guard;
+pub mod plex;
+pub mod server;
+pub mod tools;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `plex-mcp`; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    plex_mcp::cli::main()
+}

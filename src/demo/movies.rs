@@ -229,7 +229,7 @@ fn attributes(scene: &Scene<'_>, out: &mut Encoder, n: u64) {
     out.joined("primaryExtraKey", &[Piece::Text("/library/metadata/"), Piece::Number(1_900_000_000 + n)]);
     out.text("ratingImage", "rottentomatoes://image.rating.ripe");
     if added_at(place) < 0 {
-        out.flag("skipCount", true);
+        out.number("skipCount", 1);
     }
 }
 

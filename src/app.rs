@@ -1,0 +1,124 @@
+//! What every call shares: the guard, the clients and the exports directory, built once.
+
+use crate::{
+    config::{Config, PolicySource, SettingError, read_policy},
+    export::directory::Exports,
+    guard::{Guard, Ledger, LedgerError, Policy, PolicyErrors, SelfTestFailed},
+    plex::http::{Plex, PlexError},
+    tools,
+};
+use std::io;
+use tokio::sync::{OnceCell, Semaphore};
+
+/// Calls that run at once; further ones wait their turn. The protocol itself knows no bound.
+const MAX_CALLS: usize = 32;
+
+/// Everything that tools work with.
+#[derive(Debug)]
+pub struct App {
+    config: Config,
+    pub(crate) guard: Guard,
+    pub(crate) exports: Exports,
+    pub(crate) places: Semaphore,
+    plex: OnceCell<Plex>,
+}
+
+/// Why the program can't begin to serve.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The policy's file can't be read.
+    #[error("the policy {from} can't be read: {cause}")]
+    PolicyFile {
+        /// Its path.
+        from: PolicySource,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The policy is not one.
+    #[error("the policy {from} is not valid, and nothing is served under a policy that was not understood:\n{errors}")]
+    Policy {
+        /// Its path.
+        from: PolicySource,
+        /// Every error with its line.
+        errors: PolicyErrors,
+    },
+    /// The ledger can't be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The guard let a call through that the policy refuses.
+    #[error(transparent)]
+    SelfTest(#[from] SelfTestFailed),
+    /// An export could become the policy.
+    #[error("the policy {0} lies in the exports directory, where an export could replace it: move one of the two")]
+    PolicyAmongExports(PolicySource),
+}
+
+/// Why Plex can't be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum PlexUnavailable {
+    /// The settings name no server.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The client can't be made of the settings.
+    #[error(transparent)]
+    Client(#[from] PlexError),
+}
+
+/// The policy that `source` names.
+pub fn load_policy(source: &PolicySource) -> Result<Policy, StartError> {
+    let text = read_policy(source).map_err(|cause| StartError::PolicyFile { from: source.clone(), cause })?;
+    Policy::parse(&text, &tools::subjects()).map_err(|errors| StartError::Policy { from: source.clone(), errors })
+}
+
+impl App {
+    /// Loads the policy and opens the ledger. Sends nothing.
+    pub fn new(config: Config) -> Result<Self, StartError> {
+        let policy = load_policy(&config.policy)?;
+        tracing::info!(policy = %config.policy, hash = policy.hash(), "policy loaded");
+        for warning in policy.warnings() {
+            tracing::warn!(policy = %config.policy, "{warning}");
+        }
+        let exports = Exports::new(config.exports.clone());
+        if let PolicySource::File(policy) = &config.policy
+            && let (Ok(policy), Ok(exports)) = (policy.canonicalize(), exports.path().canonicalize())
+            && policy.starts_with(exports)
+        {
+            return Err(StartError::PolicyAmongExports(config.policy));
+        }
+        let guard = Guard::new(policy, Ledger::open(&config.ledger)?, config.grant.clone());
+        guard.self_test()?;
+        Ok(Self { config, guard, exports, places: Semaphore::new(MAX_CALLS), plex: OnceCell::new() })
+    }
+
+    /// The settings that the program runs with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Says on the log what will keep calls from working, so that it can be mended before the first one.
+    pub fn report_settings(&self) {
+        if let Err(error) = &self.config.plex {
+            tracing::error!("{error}");
+        }
+        if let Ok(server) = &self.config.plex
+            && matches!(server.tls, crate::config::TlsTrust::Anything)
+        {
+            tracing::warn!("PLEX_INSECURE_TLS is on: the certificate of the Plex server is not checked");
+        }
+        if let Err(error) = self.exports.prepare() {
+            tracing::error!("{error}");
+        }
+    }
+
+    /// The guard.
+    pub fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// The client of Plex for one call.
+    pub(crate) async fn plex(&self) -> Result<Plex, PlexUnavailable> {
+        let server = self.config.plex.as_ref().map_err(Clone::clone)?;
+        let plex = self.plex.get_or_try_init(|| async { Plex::new(server) }).await?;
+        Ok(plex.for_call())
+    }
+}

@@ -1,0 +1,142 @@
+//! The command line: one file per subcommand, and what they share.
+
+mod call;
+mod demo;
+mod export;
+mod policy;
+mod serve;
+mod tools;
+
+use crate::{
+    app::App,
+    config::{Config, Settings},
+    guard::Code,
+    tools::error::ToolError,
+};
+use clap::{Parser, Subcommand};
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+    sync::Arc,
+};
+use tracing_subscriber::EnvFilter;
+
+/// A Model Context Protocol server for Plex that carries its guards inside.
+///
+/// Without a subcommand it serves one MCP client on standard input and output, which is how clients start it. Every call is
+/// judged by the policy and recorded in the ledger, whether it comes from a client or from this command line.
+#[derive(Debug, Parser)]
+#[command(name = "plex-mcp", version, about, long_about, after_help = AFTER_HELP, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+const AFTER_HELP: &str = "\
+Try it without a Plex server:   plex-mcp demo
+See what an agent may do:       plex-mcp tools
+Export a library yourself:      plex-mcp export Movies
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or arguments, 3 refused by the policy.
+Logs go to standard error; RUST_LOG=info or debug shows more of them.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve one MCP client on standard input and output (what no subcommand does)
+    Serve,
+    /// List the tools with what each does and what the policy says of it
+    Tools(tools::Options),
+    /// Call a tool as a client would, and print its result as JSON
+    Call(call::Options),
+    /// Export a library to a file, with a progress bar
+    Export(export::Options),
+    /// Look at a policy
+    Policy(policy::Options),
+    /// Show the server at work on a made-up Plex server, or keep that up to try in your own client
+    Demo(demo::Options),
+}
+
+/// Why a subcommand did not do what it was asked.
+#[derive(Debug)]
+enum Failure {
+    /// Something failed; exit code 1.
+    Failed(anyhow::Error),
+    /// The arguments were wrong; exit code 2.
+    Usage(String),
+    /// The policy refused; exit code 3.
+    Refused(String),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Failure {
+    fn of_tool(error: &ToolError) -> Self {
+        let text = error.to_string();
+        match error {
+            ToolError::Refused(refusal) if refusal.code != Code::LedgerUnavailable => Self::Refused(text),
+            ToolError::Arguments(_) | ToolError::Unknown(_) => Self::Usage(text),
+            _ => Self::Failed(anyhow::anyhow!(text)),
+        }
+    }
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let Cli { command, settings } = Cli::parse();
+    init_log();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return report(&Failure::Failed(error.into())),
+    };
+    match runtime.block_on(run(command.unwrap_or(Command::Serve), settings)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(&failure),
+    }
+}
+
+async fn run(command: Command, settings: Settings) -> Result<(), Failure> {
+    match command {
+        Command::Serve => serve::run(settings).await,
+        Command::Tools(options) => tools::run(&options, settings),
+        Command::Call(options) => call::run(options, settings).await,
+        Command::Export(options) => export::run(options, settings).await,
+        Command::Policy(options) => policy::run(options, settings),
+        Command::Demo(options) => demo::run(options).await,
+    }
+}
+
+fn report(failure: &Failure) -> ExitCode {
+    let (text, code) = match failure {
+        Failure::Failed(error) => (format!("{error:#}"), 1),
+        Failure::Usage(text) => (text.clone(), 2),
+        Failure::Refused(text) => (text.clone(), 3),
+    };
+    // Where standard error is closed there is nobody to tell.
+    let _ = writeln!(io::stderr(), "plex-mcp: {text}");
+    ExitCode::from(code)
+}
+
+/// Logs go to standard error, since standard output belongs to the protocol. The protocol library's warnings repeat what
+/// its answers say.
+fn init_log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,rmcp=error"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    // Colours only where a person looks.
+    let _ = log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init();
+}
+
+fn start(settings: Settings) -> Result<Arc<App>, Failure> {
+    Ok(Arc::new(App::new(Config::new(settings))?))
+}
+
+/// Prints a line on standard output, which is the result of a subcommand. A closed pipe (`| head`) is no failure.
+fn say(text: impl AsRef<str>) {
+    let _ = writeln!(io::stdout(), "{}", text.as_ref());
+}

@@ -1,0 +1,49 @@
+//! `plex-mcp call`: one call, through the same handler and guard as a client's.
+
+use super::{Failure, say, start};
+use crate::{
+    app::App,
+    config::Settings,
+    tools::{self, call::Caller, error::ToolError},
+};
+use serde_json::{Map, Value};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// The tool's name; `plex-mcp tools` lists them
+    tool: String,
+    /// The arguments as a JSON object, such as '{"libraryKey": "1"}'
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    args: String,
+}
+
+pub(super) async fn run(options: Options, settings: Settings) -> Result<(), Failure> {
+    let arguments: Map<String, Value> = serde_json::from_str(&options.args)
+        .map_err(|error| Failure::Usage(format!("--args must be a JSON object: {error}")))?;
+    let app = start(settings)?;
+    let result = call(&app, &caller(), &options.tool, arguments).await.map_err(|error| Failure::of_tool(&error))?;
+    say(serde_json::to_string_pretty(&result)?);
+    Ok(())
+}
+
+/// A caller that Ctrl-C cancels.
+pub(super) fn caller() -> Caller {
+    let caller = Caller::new("cli", Some("plex-mcp command line".into()));
+    let cancelled = caller.cancelled.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            cancelled.cancel();
+        }
+    });
+    caller
+}
+
+pub(super) async fn call(
+    app: &App,
+    caller: &Caller,
+    tool: &str,
+    arguments: Map<String, Value>,
+) -> Result<Value, ToolError> {
+    let tool = tools::find(tool).ok_or_else(|| ToolError::Unknown(tool.to_owned()))?;
+    tool.call(app, caller, arguments).await
+}

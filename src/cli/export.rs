@@ -1,0 +1,142 @@
+//! `plex-mcp export`: `export_library` with a progress bar.
+
+use super::{
+    Failure,
+    call::{call, caller},
+    say, start,
+};
+use crate::{app::App, config::Settings, export::job::Progress, tools::call::Caller};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::{
+    fmt,
+    io::{self, Write as _},
+};
+use tokio::sync::watch;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// The library's name or key
+    library: String,
+    /// Items of this type (movie, show, season, episode, artist, album, track, photo, collection)
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Option<String>,
+    /// Where to write, relative to the exports directory
+    #[arg(long, short, value_name = "PATH")]
+    output: Option<String>,
+    /// summary, or full: all that Plex's listing holds
+    #[arg(long, value_name = "DETAIL", default_value = "full")]
+    detail: String,
+    /// Items a request to Plex
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    page_size: u64,
+    /// Replace a file of that name
+    #[arg(long)]
+    overwrite: bool,
+}
+
+pub(super) async fn run(options: Options, settings: Settings) -> Result<(), Failure> {
+    let app = start(settings)?;
+    let caller = caller();
+    let key = library_key(&app, &caller, &options.library).await?;
+    let mut arguments = Map::from_iter([
+        ("libraryKey".to_owned(), Value::from(key)),
+        ("detail".to_owned(), options.detail.into()),
+        ("pageSize".to_owned(), options.page_size.into()),
+        ("overwrite".to_owned(), options.overwrite.into()),
+    ]);
+    arguments.extend(options.kind.map(|kind| ("type".to_owned(), kind.into())));
+    arguments.extend(options.output.map(|output| ("outputPath".to_owned(), output.into())));
+    let bar = tokio::spawn(show(caller.progress.subscribe()));
+    let result = call(&app, &caller, "export_library", arguments).await;
+    bar.abort();
+    let result = result.map_err(|error| Failure::of_tool(&error))?;
+    let exported: Exported = serde_json::from_value(result)?;
+    say(app.config().exports.join(&exported.output_path).display().to_string());
+    say(exported.to_string());
+    if !exported.complete {
+        let _ = writeln!(
+            io::stderr(),
+            "plex-mcp: the library changed meanwhile, and not all of its items are in the file; export again to have them"
+        );
+    }
+    Ok(())
+}
+
+/// The key of the library that is called `name`, or `name` itself if it is a key.
+async fn library_key(app: &App, caller: &Caller, name: &str) -> Result<String, Failure> {
+    if name.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(name.to_owned());
+    }
+    let result = call(app, caller, "get_libraries", Map::new()).await.map_err(|error| Failure::of_tool(&error))?;
+    let Libraries { libraries } = serde_json::from_value(result)?;
+    let named = |library: &&Library| library.title.to_lowercase() == name.to_lowercase();
+    let keys: Vec<_> = libraries.iter().filter(named).map(|library| library.key.as_str()).collect();
+    match keys.as_slice() {
+        [key] => Ok((*key).to_owned()),
+        [] => {
+            let titles: Vec<_> = libraries.iter().map(|library| library.title.as_str()).collect();
+            Err(Failure::Usage(format!("there is no library called {name}; there are: {}", titles.join(", "))))
+        }
+        keys => Err(Failure::Usage(format!("several libraries are called {name}; use a key: {}", keys.join(", ")))),
+    }
+}
+
+/// What `export_library` answers, as far as it is shown.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Exported {
+    pub(super) output_path: String,
+    #[serde(rename = "totalExported")]
+    items: u64,
+    bytes: u64,
+    sha256: String,
+    seconds: f64,
+    complete: bool,
+}
+
+impl fmt::Display for Exported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { items, bytes, seconds, sha256, .. } = self;
+        write!(f, "{items} items, {} in {seconds} s, SHA-256 {sha256}", HumanBytes(*bytes))
+    }
+}
+
+/// What `get_libraries` answers, as far as it is shown.
+#[derive(Debug, Deserialize)]
+pub(super) struct Libraries {
+    pub(super) libraries: Vec<Library>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Library {
+    pub(super) key: String,
+    pub(super) title: String,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) count: Option<u64>,
+}
+
+/// Draws the bar on standard error until it is stopped.
+async fn show(mut progress: watch::Receiver<Progress>) {
+    let bar = bar();
+    while progress.changed().await.is_ok() {
+        let now = *progress.borrow_and_update();
+        draw(&bar, now.items, now.total);
+    }
+}
+
+/// A bar on standard error; nothing is drawn where that is no terminal.
+pub(super) fn bar() -> ProgressBar {
+    let style = "{bar:40} {human_pos}/{human_len} items, {per_sec}, {eta} left";
+    ProgressBar::no_length()
+        .with_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+pub(super) fn draw(bar: &ProgressBar, items: u64, total: Option<u64>) {
+    if let Some(total) = total {
+        bar.set_length(total);
+    }
+    bar.set_position(items);
+}

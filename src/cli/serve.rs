@@ -1,0 +1,13 @@
+//! `plex-mcp serve`: MCP on standard input and output.
+
+use super::{Failure, start};
+use crate::{config::Settings, server};
+use std::sync::Arc;
+
+pub(super) async fn run(settings: Settings) -> Result<(), Failure> {
+    let app = start(settings)?;
+    // The disk may be slow; the client's first request need not wait for it.
+    let reported = Arc::clone(&app);
+    tokio::task::spawn_blocking(move || reported.report_settings());
+    server::serve_stdio(app).await.map_err(|error| Failure::Failed(anyhow::anyhow!(error)))
+}

@@ -1,0 +1,79 @@
+//! Exports: a library of any size becomes a file beneath the exports directory, or nothing does.
+//!
+//! The rules:
+//! * Nothing is written outside the directory. It is opened once, everything happens beneath that handle, links are not
+//!   followed, and names are made of plain characters ([`name`]).
+//! * A file is whole or absent. Rows go to a temporary file beside the target, which gets the target's name only when
+//!   everything is in it and on the disk ([`directory`]). What a killed process left is swept at the next start.
+//! * An existing name is never opened for writing; it is replaced, if that was asked for, by the finished file.
+//! * Memory does not grow with the library: a page at a time goes from Plex's XML to the file ([`job`]).
+
+pub mod directory;
+pub mod job;
+pub mod name;
+pub mod writer;
+
+use crate::plex::http::PlexError;
+use std::io;
+
+/// Why there is no export.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The output path is not one that the exports directory takes.
+    #[error("outputPath {0}")]
+    Name(#[from] name::NameError),
+    /// The exports directory can't be used.
+    #[error("the exports directory {path} can't be used ({cause}): PLEX_EXPORT_DIR moves it")]
+    Directory {
+        /// As it was configured.
+        path: String,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// There is something of that name already.
+    #[error("{0} exists already: choose another outputPath, or set overwrite to replace it")]
+    Exists(String),
+    /// There is something of that name that can't be replaced.
+    #[error("{0} is not a file: choose another outputPath")]
+    NotAFile(String),
+    /// A folder of the path is a link or a file.
+    #[error("{0} is not a folder of the exports directory: choose another outputPath")]
+    NotAFolder(String),
+    /// The system refused to write.
+    #[error("the export can't be written ({0}): the exports directory may be full or not writable")]
+    Write(#[from] io::Error),
+    /// Plex failed while pages were read.
+    #[error(transparent)]
+    Plex(#[from] PlexError),
+    /// A cap of the policy was reached.
+    #[error(
+        "the export was stopped at the policy's limit of {limit} {of}, and nothing was kept: raise exports.{key} or export less"
+    )]
+    Cap {
+        /// The cap's key in the policy.
+        key: &'static str,
+        /// Its value.
+        limit: u64,
+        /// Its unit.
+        of: &'static str,
+    },
+}
+
+impl ExportError {
+    /// The stable code that clients see.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Exists(_) => "already_exists",
+            Self::Name(_) | Self::NotAFile(_) | Self::NotAFolder(_) => "invalid_argument",
+            Self::Directory { .. } | Self::Write(_) => "not_writable",
+            Self::Plex(error) => error.code(),
+            Self::Cap { .. } => "export_limit",
+        }
+    }
+}
+
+impl From<crate::plex::xml::XmlError> for ExportError {
+    fn from(error: crate::plex::xml::XmlError) -> Self {
+        Self::Plex(error.into())
+    }
+}

@@ -1,0 +1,9 @@
+//! The client of a Plex Media Server: HTTP, XML, and lists read page by page.
+
+pub mod fields;
+pub mod http;
+pub mod items;
+pub mod json;
+pub mod lenient;
+pub mod pager;
+pub mod xml;

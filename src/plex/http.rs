@@ -1,0 +1,395 @@
+//! HTTP to Plex: one pooled client, the token in a header, time limits, retries of reads, and errors that say what to do.
+
+use crate::config::{PlexServer, TlsTrust};
+use bytes::{Bytes, BytesMut};
+use reqwest::{
+    StatusCode, Url,
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER},
+};
+use std::{
+    error::Error as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::Semaphore;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest silence while an answer is awaited or read.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Further tries of a read that failed in passing.
+const RETRIES: u32 = 3;
+/// The longest wait that a server's `Retry-After` gets; beyond it the caller is told.
+const MAX_RETRY_WAIT: Duration = Duration::from_secs(10);
+/// Requests under way at once. Plex answers from one SQLite database and gets slower, not faster, beyond a few.
+const MAX_IN_FLIGHT: usize = 8;
+/// The largest answer that is read; a page of a thousand rich rows is about 10 MB.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+const MAX_REDIRECTS: usize = 5;
+
+/// Why Plex gave no usable answer. The texts are for the person who runs the server, and hold no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum PlexError {
+    /// No connection was made.
+    #[error("no Plex server answers at {address} ({cause}): check that it runs and that PLEX_URL is right")]
+    Unreachable {
+        /// Scheme, host and port.
+        address: String,
+        /// What the system said.
+        cause: String,
+    },
+    /// The server was silent for too long.
+    #[error("the Plex server at {address} did not answer within {seconds} s: it may be busy, try again later")]
+    Timeout {
+        /// Scheme, host and port.
+        address: String,
+        /// The limit that was reached.
+        seconds: u64,
+    },
+    /// The connection was made and broke.
+    #[error("the connection to the Plex server at {address} broke off ({cause})")]
+    Interrupted {
+        /// Scheme, host and port.
+        address: String,
+        /// What the system said.
+        cause: String,
+    },
+    /// The server's certificate is not trusted.
+    #[error(
+        "the certificate of {address} is not trusted ({cause}): use the server's plex.direct address in PLEX_URL, \
+         name its certificate authority in PLEX_CA_FILE, or, for this one host, set PLEX_INSECURE_TLS=1"
+    )]
+    Certificate {
+        /// Scheme, host and port.
+        address: String,
+        /// What TLS said, with the certificate's names.
+        cause: String,
+    },
+    /// 401 or 403.
+    #[error(
+        "the Plex server refused the token: it may be mistyped, expired, or of an account without access to this \
+         server; take a new one from Plex and set PLEX_TOKEN"
+    )]
+    Unauthorized,
+    /// 404.
+    #[error(
+        "{what} was not found on the Plex server: it may have been deleted, or the number may be of another server"
+    )]
+    NotFound {
+        /// What was asked for, in words.
+        what: String,
+    },
+    /// 429 that outlasted the retries.
+    #[error("the Plex server asks to wait {seconds} s before the next request")]
+    Busy {
+        /// As the server said, or what was waited last.
+        seconds: u64,
+    },
+    /// A page for people, where the API was expected.
+    #[error(
+        "{address} gives a web page, not the Plex API: set PLEX_URL to the server's own address, such as \
+         http://192.168.1.2:32400, without /web"
+    )]
+    WebPage {
+        /// Scheme, host and port.
+        address: String,
+    },
+    /// A redirect to somewhere else, which the token must not follow.
+    #[error("the Plex server redirects to another address ({to}): set PLEX_URL to that address if it is yours")]
+    Redirect {
+        /// Origin of the new address.
+        to: String,
+    },
+    /// Any other status.
+    #[error("the Plex server answered with HTTP status {status} to the request for {what}")]
+    Status {
+        /// HTTP status code.
+        status: u16,
+        /// What was asked for, in words.
+        what: String,
+    },
+    /// The answer is larger than anything that is asked for.
+    #[error("the answer is larger than {} MB: ask for less at once", MAX_ANSWER_BYTES >> 20)]
+    TooLarge,
+    /// The answer is not Plex's XML.
+    #[error("the Plex server's answer can't be read: {0}")]
+    Xml(#[from] super::xml::XmlError),
+    /// The client could not be made.
+    #[error("the HTTP client can't be set up: {0}")]
+    Setup(String),
+}
+
+impl PlexError {
+    /// The stable code that clients see.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } | Self::Interrupted { .. } => "unreachable",
+            Self::Timeout { .. } => "timeout",
+            Self::Certificate { .. } => "certificate",
+            Self::Unauthorized => "unauthorized",
+            Self::NotFound { .. } => "not_found",
+            Self::Busy { .. } => "rate_limited",
+            Self::WebPage { .. } => "wrong_address",
+            Self::Redirect { .. } => "redirected",
+            Self::Status { .. } | Self::TooLarge | Self::Xml(_) => "bad_answer",
+            Self::Setup(_) => "setup",
+        }
+    }
+}
+
+/// A read request: a path by segments, so that no value can leave its place, and a query.
+#[derive(Clone, Debug)]
+pub struct Get {
+    /// What is asked for, in words, for errors: `item 42`.
+    pub what: String,
+    /// Path segments below the server's base path.
+    pub path: Vec<String>,
+    /// Query parameters, encoded when sent.
+    pub query: Vec<(&'static str, String)>,
+}
+
+impl Get {
+    /// A request for `path`, segment by segment.
+    pub fn new<'s>(what: impl Into<String>, path: impl IntoIterator<Item = &'s str>) -> Self {
+        Self { what: what.into(), path: path.into_iter().map(str::to_owned).collect(), query: Vec::new() }
+    }
+
+    /// The same request with one more parameter.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
+    }
+}
+
+/// A handle to the server for one call. Clones share the connections.
+#[derive(Clone, Debug)]
+pub struct Plex {
+    connection: Arc<Connection>,
+    /// Whether this call's requests may have reached the server.
+    sent: Arc<AtomicBool>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    client: reqwest::Client,
+    base: Url,
+    in_flight: Semaphore,
+}
+
+impl Plex {
+    /// Prepares the client; nothing is sent.
+    pub fn new(server: &PlexServer) -> Result<Self, PlexError> {
+        let mut token = HeaderValue::from_str(server.token.reveal())
+            .map_err(|_| PlexError::Setup("PLEX_TOKEN holds characters that no token has".into()))?;
+        token.set_sensitive(true);
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderName::from_static("x-plex-token"), token);
+        headers.insert(HeaderName::from_static("x-plex-product"), HeaderValue::from_static("plex-mcp"));
+        headers.insert(HeaderName::from_static("x-plex-version"), HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+        headers.insert(HeaderName::from_static("x-plex-client-identifier"), HeaderValue::from_static("plex-mcp"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/xml"));
+        let client = build_client(headers, &server.tls)?;
+        let connection = Connection { client, base: server.url.clone(), in_flight: Semaphore::new(MAX_IN_FLIGHT) };
+        Ok(Self { connection: Arc::new(connection), sent: Arc::default() })
+    }
+
+    /// The same connections for another call, with its own record of whether anything was sent.
+    #[must_use]
+    pub fn for_call(&self) -> Self {
+        Self { connection: Arc::clone(&self.connection), sent: Arc::default() }
+    }
+
+    /// Whether a request of this handle may have reached the server.
+    pub fn sent_anything(&self) -> bool {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Reads an answer whole, trying again where the failure is a passing one.
+    pub async fn get(&self, request: &Get) -> Result<String, PlexError> {
+        let mut wait = Duration::from_millis(200);
+        for _ in 0..RETRIES {
+            let Failure { error, again } = match self.try_get(request).await {
+                Ok(text) => return Ok(text),
+                Err(failure) => failure,
+            };
+            let pause = match again {
+                Again::Soon => wait,
+                Again::After(asked) if asked <= MAX_RETRY_WAIT => asked,
+                Again::No | Again::After(_) => return Err(error),
+            };
+            tracing::debug!(what = request.what, %error, "trying again");
+            tokio::time::sleep(pause + jitter(wait)).await;
+            wait *= 2;
+        }
+        self.try_get(request).await.map_err(|failure| failure.error)
+    }
+
+    async fn try_get(&self, request: &Get) -> Result<String, Failure> {
+        let url = self.connection.url(request);
+        // The semaphore is never closed; without a place the request simply goes.
+        let _place = self.connection.in_flight.acquire().await.ok();
+        let answer = self.connection.client.get(url).send().await;
+        if !answer.as_ref().is_err_and(reqwest::Error::is_connect) {
+            self.sent.store(true, Ordering::Relaxed);
+        }
+        let mut answer = answer.map_err(|error| self.connection.failure(&error))?;
+        let status = answer.status();
+        if status != StatusCode::OK {
+            return Err(self.connection.refused(request, status, answer.headers()));
+        }
+        let html = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        let expected = answer.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
+        let mut body = BytesMut::with_capacity(expected.min(MAX_ANSWER_BYTES));
+        while let Some(chunk) = answer.chunk().await.map_err(|error| self.connection.failure(&error))? {
+            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+                return Err(PlexError::TooLarge.into());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let body = body.freeze();
+        if html || is_html(&body) {
+            return Err(PlexError::WebPage { address: self.connection.address() }.into());
+        }
+        Ok(into_text(body))
+    }
+}
+
+struct Failure {
+    error: PlexError,
+    again: Again,
+}
+
+/// Whether a read that failed is worth another try.
+enum Again {
+    No,
+    Soon,
+    /// As the server asked.
+    After(Duration),
+}
+
+impl From<PlexError> for Failure {
+    fn from(error: PlexError) -> Self {
+        Self { error, again: Again::No }
+    }
+}
+
+impl Connection {
+    fn url(&self, request: &Get) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(&request.path);
+        }
+        if !request.query.is_empty() {
+            // Form encoding writes a space as `+`, which Plex takes literally.
+            let query =
+                url.query_pairs_mut().extend_pairs(&request.query).finish().query().map(|q| q.replace('+', "%20"));
+            url.set_query(query.as_deref());
+        }
+        url
+    }
+
+    fn address(&self) -> String {
+        self.base.origin().ascii_serialization()
+    }
+
+    fn failure(&self, error: &reqwest::Error) -> Failure {
+        let address = self.address();
+        let cause = innermost(error);
+        if error.is_timeout() {
+            let limit = if error.is_connect() { CONNECT_TIMEOUT } else { READ_TIMEOUT };
+            return PlexError::Timeout { address, seconds: limit.as_secs() }.into();
+        }
+        if cause.contains("certificate") {
+            return PlexError::Certificate { address, cause }.into();
+        }
+        if error.is_connect() {
+            return PlexError::Unreachable { address, cause }.into();
+        }
+        Failure { error: PlexError::Interrupted { address, cause }, again: Again::Soon }
+    }
+
+    fn refused(&self, request: &Get, status: StatusCode, headers: &HeaderMap) -> Failure {
+        let what = request.what.clone();
+        let error = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => PlexError::Unauthorized,
+            StatusCode::NOT_FOUND => PlexError::NotFound { what },
+            StatusCode::TOO_MANY_REQUESTS => {
+                let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+                return Failure {
+                    error: PlexError::Busy { seconds: seconds.unwrap_or(1) },
+                    again: seconds.map_or(Again::Soon, |seconds| Again::After(Duration::from_secs(seconds))),
+                };
+            }
+            StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+                return Failure { error: PlexError::Status { status: status.as_u16(), what }, again: Again::Soon };
+            }
+            _ if status.is_redirection() => PlexError::Redirect { to: self.redirect_origin(headers) },
+            _ => PlexError::Status { status: status.as_u16(), what },
+        };
+        error.into()
+    }
+
+    fn redirect_origin(&self, headers: &HeaderMap) -> String {
+        headers
+            .get(LOCATION)
+            .and_then(|to| self.base.join(to.to_str().ok()?).ok())
+            .map_or_else(|| "an unreadable address".into(), |to| to.origin().ascii_serialization())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where HTTP clients are made")]
+fn build_client(headers: HeaderMap, tls: &TlsTrust) -> Result<reqwest::Client, PlexError> {
+    // The token must not leave the server's origin, and reqwest knows only the standard headers as sensitive.
+    let same_origin = reqwest::redirect::Policy::custom(|attempt| {
+        let stays = attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
+        if stays && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
+    });
+    let mut builder = reqwest::Client::builder()
+        .default_headers(headers)
+        .redirect(same_origin)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .referer(false);
+    match tls {
+        TlsTrust::System => {}
+        TlsTrust::Authority(pem) => {
+            let certificates = reqwest::Certificate::from_pem_bundle(pem)
+                .map_err(|error| PlexError::Setup(format!("PLEX_CA_FILE holds no certificates: {error}")))?;
+            builder = builder.tls_certs_merge(certificates);
+        }
+        TlsTrust::Anything => builder = builder.tls_danger_accept_invalid_certs(true),
+    }
+    builder.build().map_err(|error| PlexError::Setup(innermost(&error)))
+}
+
+/// The last cause in the chain: the only part that says more than "error sending request".
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause = error.source();
+    let mut text = None;
+    while let Some(error) = cause {
+        text = Some(error.to_string());
+        cause = error.source();
+    }
+    text.unwrap_or_else(|| {
+        if error.is_body() || error.is_decode() { "the answer was cut".into() } else { "no details".into() }
+    })
+}
+
+fn is_html(body: &[u8]) -> bool {
+    let start = body.trim_ascii_start().get(..14).unwrap_or_default().to_ascii_lowercase();
+    start.starts_with(b"<html") || start.starts_with(b"<!doctype html")
+}
+
+/// Plex passes on file names and tags in whatever encoding they have: what is not UTF-8 is replaced, not refused.
+fn into_text(body: Bytes) -> String {
+    String::from_utf8(body.into()).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// Up to `most`, different in each process and call, so that clients that failed together do not return together.
+fn jitter(most: Duration) -> Duration {
+    let random = u32::try_from(uuid::Uuid::now_v7().as_u128() & 0xff).unwrap_or_default();
+    most * random / 256
+}

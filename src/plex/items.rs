@@ -1,0 +1,398 @@
+//! Plex's items as the tools read them. Everything is optional and lenient: a server's odd field loses that field only.
+
+use super::{
+    http::{Get, Plex, PlexError},
+    lenient,
+    pager::{PageCount, Pager},
+    xml::{Arena, Document, Row},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// The kinds of item that libraries hold, by their names in Plex's answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MediaType {
+    /// A film.
+    Movie,
+    /// A series.
+    Show,
+    /// A season of a show.
+    Season,
+    /// An episode of a season.
+    Episode,
+    /// A musician or band.
+    Artist,
+    /// A record.
+    Album,
+    /// A piece of music.
+    Track,
+    /// A picture.
+    Photo,
+    /// Items that belong together, made by a person or an agent.
+    Collection,
+}
+
+impl MediaType {
+    /// Plex's number for the type, as the `type` parameter takes it.
+    pub fn number(self) -> &'static str {
+        match self {
+            Self::Movie => "1",
+            Self::Show => "2",
+            Self::Season => "3",
+            Self::Episode => "4",
+            Self::Artist => "8",
+            Self::Album => "9",
+            Self::Track => "10",
+            Self::Photo => "13",
+            Self::Collection => "18",
+        }
+    }
+
+    /// The name in Plex's answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Movie => "movie",
+            Self::Show => "show",
+            Self::Season => "season",
+            Self::Episode => "episode",
+            Self::Artist => "artist",
+            Self::Album => "album",
+            Self::Track => "track",
+            Self::Photo => "photo",
+            Self::Collection => "collection",
+        }
+    }
+}
+
+/// A library, which Plex's API calls a section.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Section {
+    /// The library's number.
+    #[serde(deserialize_with = "lenient::text")]
+    pub key: Option<String>,
+    /// The name that people see.
+    #[serde(deserialize_with = "lenient::text")]
+    pub title: Option<String>,
+    /// `movie`, `show`, `artist` or `photo`.
+    #[serde(deserialize_with = "lenient::text", rename = "type")]
+    pub kind: Option<String>,
+    /// The metadata agent's identifier.
+    #[serde(deserialize_with = "lenient::text")]
+    pub agent: Option<String>,
+    /// The language of the metadata.
+    #[serde(deserialize_with = "lenient::text")]
+    pub language: Option<String>,
+    /// When the folders were last scanned, in seconds since 1970.
+    #[serde(deserialize_with = "lenient::integer")]
+    pub scanned_at: Option<i64>,
+    /// Whether a scan is running.
+    #[serde(deserialize_with = "lenient::flag")]
+    pub refreshing: bool,
+}
+
+/// A named label: a genre, a person, a country.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Tag {
+    /// The label.
+    #[serde(deserialize_with = "lenient::text")]
+    pub tag: Option<String>,
+    /// The part an actor plays.
+    #[serde(deserialize_with = "lenient::text")]
+    pub role: Option<String>,
+}
+
+/// An id of the item elsewhere: `imdb://tt0000001`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Guid {
+    /// Scheme and id.
+    #[serde(deserialize_with = "lenient::text")]
+    pub id: Option<String>,
+}
+
+/// A field that an agent's refresh must not change.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Field {
+    /// The field's name.
+    #[serde(deserialize_with = "lenient::text")]
+    pub name: Option<String>,
+    /// Whether it is locked.
+    #[serde(deserialize_with = "lenient::flag")]
+    pub locked: bool,
+}
+
+/// One version of an item.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names are Plex's own")]
+pub struct Media {
+    #[serde(deserialize_with = "lenient::text")]
+    pub video_resolution: Option<String>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub width: Option<i64>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub height: Option<i64>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub bitrate: Option<i64>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub duration: Option<i64>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub container: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub video_codec: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub video_frame_rate: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub audio_codec: Option<String>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub audio_channels: Option<i64>,
+    #[serde(deserialize_with = "lenient::list", rename = "Part")]
+    pub parts: Vec<Part>,
+}
+
+/// One file of a version.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names are Plex's own")]
+pub struct Part {
+    #[serde(deserialize_with = "lenient::text")]
+    pub file: Option<String>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub size: Option<i64>,
+    #[serde(deserialize_with = "lenient::list", rename = "Stream")]
+    pub streams: Vec<Stream>,
+}
+
+/// A track inside a file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names are Plex's own")]
+pub struct Stream {
+    #[serde(deserialize_with = "lenient::integer")]
+    pub stream_type: Option<i64>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub codec: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub language: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub display_title: Option<String>,
+    #[serde(deserialize_with = "lenient::flag")]
+    pub default: bool,
+    #[serde(deserialize_with = "lenient::flag")]
+    pub forced: bool,
+}
+
+/// An item of a library: a film, a show, an episode, an album, ...
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names are Plex's own")]
+pub struct Item {
+    #[serde(deserialize_with = "lenient::text")]
+    pub rating_key: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub guid: Option<String>,
+    #[serde(deserialize_with = "lenient::text", rename = "type")]
+    pub kind: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub title: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub original_title: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub edition_title: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub parent_rating_key: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub parent_title: Option<String>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub parent_index: Option<i64>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub grandparent_rating_key: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub grandparent_title: Option<String>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub index: Option<i64>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub year: Option<i64>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub originally_available_at: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub summary: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub tagline: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub studio: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub content_rating: Option<String>,
+    #[serde(deserialize_with = "lenient::number")]
+    pub rating: Option<f64>,
+    #[serde(deserialize_with = "lenient::number")]
+    pub audience_rating: Option<f64>,
+    #[serde(deserialize_with = "lenient::number")]
+    pub user_rating: Option<f64>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub duration: Option<i64>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub added_at: Option<i64>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub updated_at: Option<i64>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub view_count: Option<i64>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub view_offset: Option<i64>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub last_viewed_at: Option<i64>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub child_count: Option<i64>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub leaf_count: Option<i64>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub viewed_leaf_count: Option<i64>,
+    #[serde(deserialize_with = "lenient::text", rename = "librarySectionID")]
+    pub library_section_id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub library_section_title: Option<String>,
+    #[serde(deserialize_with = "lenient::number")]
+    pub score: Option<f64>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub reason: Option<String>,
+    #[serde(deserialize_with = "lenient::list", rename = "Guid")]
+    pub guids: Vec<Guid>,
+    #[serde(deserialize_with = "lenient::list", rename = "Genre")]
+    pub genres: Vec<Tag>,
+    #[serde(deserialize_with = "lenient::list", rename = "Country")]
+    pub countries: Vec<Tag>,
+    #[serde(deserialize_with = "lenient::list", rename = "Role")]
+    pub roles: Vec<Tag>,
+    #[serde(deserialize_with = "lenient::list", rename = "Director")]
+    pub directors: Vec<Tag>,
+    #[serde(deserialize_with = "lenient::list", rename = "Writer")]
+    pub writers: Vec<Tag>,
+    #[serde(deserialize_with = "lenient::list", rename = "Collection")]
+    pub collections: Vec<Tag>,
+    #[serde(deserialize_with = "lenient::list", rename = "Label")]
+    pub labels: Vec<Tag>,
+    #[serde(deserialize_with = "lenient::list", rename = "Field")]
+    pub fields: Vec<Field>,
+    #[serde(deserialize_with = "lenient::list", rename = "Media")]
+    pub media: Vec<Media>,
+}
+
+/// A group of search hits.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Hub {
+    /// The type of its items.
+    #[serde(deserialize_with = "lenient::text", rename = "type")]
+    pub kind: Option<String>,
+    /// The hits; libraries, genres and people come as `Directory`.
+    #[serde(deserialize_with = "lenient::list", rename = "Metadata")]
+    pub items: Vec<Item>,
+    /// Hits whose XML element is `Directory`: shows, seasons, artists, albums, but also genres and people.
+    #[serde(deserialize_with = "lenient::list", rename = "Directory")]
+    pub directories: Vec<Item>,
+}
+
+/// Rows a request where a tool asks for more; Plex answers pages of this size in well under a second.
+const WINDOW_PAGE_ROWS: u64 = 500;
+
+/// Part of a list, and where it stands in the whole.
+#[derive(Debug)]
+pub struct Window<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// How many rows the whole list has, where the server says.
+    pub total: Option<u64>,
+    /// Where the next row is; none at the list's end.
+    pub next_offset: Option<u64>,
+}
+
+impl Plex {
+    /// All rows of an answer that is never long enough to be paged.
+    pub async fn rows<T: DeserializeOwned>(&self, request: &Get) -> Result<Vec<T>, PlexError> {
+        let text = self.get(request).await?;
+        let mut document = Document::open(&text)?;
+        let mut arena = Arena::default();
+        let mut rows = Vec::new();
+        let mut buffer = Vec::new();
+        while let Some(row) = document.next_row(&mut arena)? {
+            rows.extend(decode(row, &mut buffer));
+        }
+        Ok(rows)
+    }
+
+    /// Up to `limit` rows of a list from `offset` on, in as many pages as the server needs.
+    pub async fn window<T: DeserializeOwned>(
+        &self,
+        request: Get,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Window<T>, PlexError> {
+        let size = limit.min(WINDOW_PAGE_ROWS);
+        let mut pager = Pager::new(self.clone(), request, size, offset, offset.saturating_add(limit));
+        let mut keys = pager.take_keys();
+        let mut items = Vec::new();
+        let (mut arena, mut buffer) = (Arena::default(), Vec::new());
+        while let Some(page) = pager.next().await? {
+            let mut count = PageCount::default();
+            page.for_each(&mut arena, |row| {
+                count.rows += 1;
+                if Pager::is_new(&mut keys, row.attribute("ratingKey").as_deref()) {
+                    count.new += 1;
+                    items.extend(decode(row, &mut buffer));
+                }
+                Ok::<_, PlexError>(())
+            })?;
+            pager.account(count);
+        }
+        // A server that ignores paging sends more than was asked for.
+        items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let next = offset + pager.received().min(limit);
+        let more = pager.end().is_none() || pager.total().is_some_and(|total| next < total);
+        Ok(Window { items, total: pager.total(), next_offset: (more && next > offset).then_some(next) })
+    }
+
+    /// The libraries of the server.
+    pub async fn sections(&self) -> Result<Vec<Section>, PlexError> {
+        self.rows(&Get::new("the list of libraries", ["library", "sections"])).await
+    }
+
+    /// The library with this number.
+    pub async fn section(&self, key: &str) -> Result<Section, PlexError> {
+        self.sections()
+            .await?
+            .into_iter()
+            .find(|section| section.key.as_deref() == Some(key))
+            .ok_or_else(|| PlexError::NotFound { what: format!("library {key}") })
+    }
+
+    /// An item with everything that the server tells of it.
+    pub async fn item(&self, rating_key: &str) -> Result<Item, PlexError> {
+        let what = format!("item {rating_key}");
+        let request = Get::new(what.clone(), ["library", "metadata", rating_key]).with("includeGuids", "1");
+        self.rows(&request).await?.into_iter().next().ok_or(PlexError::NotFound { what })
+    }
+}
+
+/// The list of a library's items of one type, or of its main type.
+pub fn listing(key: &str, media_type: Option<MediaType>) -> Get {
+    let request = Get::new(format!("library {key}"), ["library", "sections", key, "all"]);
+    match media_type {
+        Some(media_type) => request.with("type", media_type.number()),
+        None => request,
+    }
+}
+
+fn decode<T: DeserializeOwned>(row: Row<'_, '_>, buffer: &mut Vec<u8>) -> Option<T> {
+    buffer.clear();
+    row.write_full(buffer, None);
+    serde_json::from_slice(buffer)
+        .inspect_err(|error| {
+            let key = row.attribute("ratingKey").unwrap_or_default();
+            tracing::warn!(element = row.element(), %key, %error, "a row can't be read and is left out");
+        })
+        .ok()
+}

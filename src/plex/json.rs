@@ -1,0 +1,180 @@
+//! Writing JSON from the raw text of XML attributes: unescaping, cleaning and escaping in one pass, without a copy between.
+
+use super::fields::{FieldType, field_type};
+
+/// Appends `value`, the raw text of the attribute `name` of an element, as the JSON value that Plex's own JSON would hold.
+pub fn write_value(out: &mut Vec<u8>, element: &str, name: &str, value: &str) {
+    let literal = match field_type(element, name) {
+        FieldType::Text => None,
+        FieldType::Integer => is_integer(value).then_some(value),
+        FieldType::Number => is_number(value).then_some(value),
+        FieldType::Boolean => match value {
+            "1" | "true" => Some("true"),
+            "0" | "false" => Some("false"),
+            _ => None,
+        },
+    };
+    match literal {
+        Some(literal) => out.extend_from_slice(literal.as_bytes()),
+        None => write_string(out, value),
+    }
+}
+
+/// Appends raw attribute text as a JSON string: XML references are resolved, characters that XML forbids are dropped
+/// (Plex passes on what media files and review sites contain), and line ends become spaces as XML's attribute
+/// normalisation asks. A reference that XML does not know stays as it is written.
+pub fn write_string(out: &mut Vec<u8>, raw: &str) {
+    out.push(b'"');
+    let mut rest = raw;
+    while let Some(at) = rest.bytes().position(needs_care) {
+        let (clean, special) = rest.split_at(at);
+        out.extend_from_slice(clean.as_bytes());
+        // Each byte that needs care is ASCII, so the text can be cut behind it.
+        rest = match special.as_bytes().first() {
+            Some(b'"') => {
+                out.extend_from_slice(b"\\\"");
+                tail(special, 1)
+            }
+            Some(b'\\') => {
+                out.extend_from_slice(b"\\\\");
+                tail(special, 1)
+            }
+            Some(b'&') => write_reference(out, special),
+            Some(b'\t' | b'\n' | b'\r') => {
+                out.push(b' ');
+                tail(special, 1)
+            }
+            _ => tail(special, 1),
+        };
+    }
+    out.extend_from_slice(rest.as_bytes());
+    out.push(b'"');
+}
+
+fn tail(text: &str, from: usize) -> &str {
+    text.get(from..).unwrap_or_default()
+}
+
+fn needs_care(byte: u8) -> bool {
+    byte < 0x20 || byte == b'&' || byte == b'"' || byte == b'\\'
+}
+
+/// Resolves the reference that `text` starts with and returns what is behind it.
+fn write_reference<'a>(out: &mut Vec<u8>, text: &'a str) -> &'a str {
+    // The longest reference that means anything is `&#x10FFFF;`.
+    let end = text.bytes().take(12).position(|byte| byte == b';');
+    let resolved = end.and_then(|end| Some((end, resolve(text.get(1..end)?)?)));
+    if let Some((end, character)) = resolved {
+        write_character(out, character);
+        tail(text, end + 1)
+    } else {
+        out.push(b'&');
+        tail(text, 1)
+    }
+}
+
+/// The character of a reference; `Some(None)` for one that XML forbids.
+#[expect(clippy::option_option, reason = "unknown and forbidden are two different answers")]
+fn resolve(name: &str) -> Option<Option<char>> {
+    let character = match name {
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "quot" => '"',
+        "apos" => '\'',
+        _ => {
+            let digits = name.strip_prefix('#')?;
+            let code = match digits.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16),
+                None => digits.parse(),
+            };
+            return Some(char::from_u32(code.ok()?).filter(|&c| allowed_in_xml(c)));
+        }
+    };
+    Some(Some(character))
+}
+
+/// <https://www.w3.org/TR/xml/#charsets>; DEL and the C1 controls are allowed there, but no text wants them.
+fn allowed_in_xml(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r') || (c >= ' ' && !matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}'))
+}
+
+fn write_character(out: &mut Vec<u8>, character: Option<char>) {
+    match character {
+        None => {}
+        Some('"') => out.extend_from_slice(b"\\\""),
+        Some('\\') => out.extend_from_slice(b"\\\\"),
+        Some('\n') => out.extend_from_slice(b"\\n"),
+        Some('\r') => out.extend_from_slice(b"\\r"),
+        Some('\t') => out.extend_from_slice(b"\\t"),
+        Some(c) => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+    }
+}
+
+/// Whether `text` is a whole number as JSON writes one, within what every JSON reader keeps exact (64 bits).
+fn is_integer(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty()
+        && digits.len() <= 18
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && (digits.len() == 1 || !digits.starts_with('0'))
+}
+
+/// Whether `text` is a decimal number as JSON writes one; exponents never occur in Plex's answers.
+fn is_number(text: &str) -> bool {
+    match text.split_once('.') {
+        None => is_integer(text),
+        Some((whole, fraction)) => {
+            is_integer(whole) && !fraction.is_empty() && fraction.bytes().all(|b| b.is_ascii_digit())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn string(raw: &str) -> String {
+        let mut out = Vec::new();
+        write_string(&mut out, raw);
+        let text = String::from_utf8(out).unwrap();
+        serde_json::from_str::<String>(&text).expect("a JSON string")
+    }
+
+    fn value(name: &str, raw: &str) -> serde_json::Value {
+        let mut out = Vec::new();
+        write_value(&mut out, "Video", name, raw);
+        serde_json::from_slice(&out).expect("a JSON value")
+    }
+
+    #[test]
+    fn references_are_resolved_and_unknown_ones_kept() {
+        assert_eq!(string("Tom &amp; &lt;Jo&gt; &quot;&apos;&#39;&#x2764;"), "Tom & <Jo> \"''\u{2764}");
+        assert_eq!(string("a&nbsp;b & c &"), "a&nbsp;b & c &");
+        assert_eq!(string("&#;&#x;&;"), "&#;&#x;&;");
+        assert_eq!(string("a&#99999999;b"), "ab", "there is no such character");
+        assert_eq!(string("line&#10;end\\"), "line\nend\\");
+    }
+
+    #[test]
+    fn characters_that_xml_forbids_are_dropped() {
+        assert_eq!(string("A&#x4;B"), "AB");
+        assert_eq!(string("A\u{4}B\u{1b}"), "AB");
+        assert_eq!(string("a&#xFFFF;b&#133;c"), "abc");
+        assert_eq!(string("tab\there\nthere"), "tab here there");
+    }
+
+    #[test]
+    fn values_have_plexs_json_types() {
+        assert_eq!(value("year", "1999"), 1999);
+        assert_eq!(value("addedAt", "-2082844800"), -2_082_844_800_i64);
+        assert_eq!(value("rating", "7.5"), 7.5);
+        assert_eq!(value("selected", "1"), true);
+        assert_eq!(value("ratingKey", "5"), "5");
+        assert_eq!(value("id", "imdb://tt0000001"), "imdb://tt0000001");
+        for odd in ["", "-", "007", "1e5", "NaN", "1.", "0x1", "99999999999999999999"] {
+            assert_eq!(value("year", odd), odd, "a value that does not fit stays text");
+            assert_eq!(value("rating", odd), odd);
+        }
+    }
+}

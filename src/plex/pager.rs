@@ -1,0 +1,232 @@
+//! The one way to read a list: page by page, always with start and size, by the rows that really came, to a sure end.
+//!
+//! The end is the total, an empty page, or a page that brings no new rating key: some servers and proxies ignore paging
+//! and would otherwise give their first page for ever. Pages are fetched ahead while one is worked on.
+
+use super::{
+    http::{Get, Plex, PlexError},
+    xml::{Arena, Document, Row, XmlError},
+};
+use roaring::RoaringTreemap;
+use std::collections::VecDeque;
+use tokio::task::JoinHandle;
+
+/// Pages fetched ahead of the one in work. Two keep a server and this process both busy; more only cost memory.
+const AHEAD: usize = 2;
+
+/// One page of a list.
+#[derive(Debug)]
+pub struct Page {
+    text: String,
+    start: u64,
+}
+
+/// How a list ended, and whether it stayed the same while it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// As many rows came as the server says there are, or it had no more.
+    Reached,
+    /// The server repeated itself before its total was reached.
+    Repeated,
+}
+
+/// Reads a list page by page. Each page is to be [`account`](Self::account)ed for before the next is asked for.
+pub struct Pager {
+    plex: Plex,
+    request: Get,
+    size: u64,
+    start: u64,
+    /// Rows at this position and beyond are not asked for.
+    until: u64,
+    ahead: VecDeque<(u64, JoinHandle<Result<String, PlexError>>)>,
+    first_total: Option<u64>,
+    total: Option<u64>,
+    keys: RoaringTreemap,
+    received: u64,
+    repeated: u64,
+    end: Option<End>,
+}
+
+/// What one page held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PageCount {
+    /// Rows, whatever they are.
+    pub rows: u64,
+    /// Rows that no earlier page had.
+    pub new: u64,
+}
+
+impl Pager {
+    /// A pager over the list that `request` names, `size` rows a page, from `start` and up to (not including) `until`.
+    pub fn new(plex: Plex, request: Get, size: u64, start: u64, until: u64) -> Self {
+        Self {
+            plex,
+            request,
+            size: size.max(1),
+            start,
+            until,
+            ahead: VecDeque::new(),
+            first_total: None,
+            total: None,
+            keys: RoaringTreemap::new(),
+            received: 0,
+            repeated: 0,
+            end: None,
+        }
+    }
+
+    /// Asks for no more than the total of `request`'s list.
+    pub async fn total_of(plex: &Plex, request: &Get) -> Result<Totals, PlexError> {
+        let text = plex.get(&window(request, 0, 0)).await?;
+        let document = Document::open(&text)?;
+        Ok(Totals {
+            total: number(&document, "totalSize"),
+            library_title: document.attribute("librarySectionTitle").map(Into::into),
+        })
+    }
+
+    /// The next page, or none at the end.
+    pub async fn next(&mut self) -> Result<Option<Page>, PlexError> {
+        if self.end.is_some() || self.start >= self.until {
+            return Ok(None);
+        }
+        let text = match self.ahead.pop_front() {
+            Some((start, page)) if start == self.start => match page.await {
+                Ok(page) => page?,
+                // The task was stopped with the runtime, or panicked: ask again, here.
+                Err(_) => self.plex.get(&self.window_at(self.start)).await?,
+            },
+            _ => {
+                self.drop_ahead();
+                self.plex.get(&self.window_at(self.start)).await?
+            }
+        };
+        let document = Document::open(&text)?;
+        self.total = number(&document, "totalSize").or(self.total);
+        self.first_total = self.first_total.or(self.total);
+        // Where paging was ignored, `size` tells how many rows came; then there is nothing to fetch ahead.
+        if number(&document, "size").is_none_or(|rows| rows == self.size) {
+            self.fetch_ahead();
+        }
+        Ok(Some(Page { text, start: self.start }))
+    }
+
+    /// Takes note of what the last page held and moves on.
+    pub fn account(&mut self, count: PageCount) {
+        self.start += count.rows;
+        self.received += count.rows;
+        self.repeated += count.rows - count.new;
+        if count.rows == 0 || self.total.is_some_and(|total| self.start >= total) {
+            self.end = Some(End::Reached);
+        } else if count.new == 0 {
+            self.end = Some(End::Repeated);
+        } else if count.rows < self.size {
+            // The server gives fewer rows than asked: its own cap counts from now on.
+            self.size = count.rows;
+        }
+    }
+
+    /// Whether a row with this rating key is new. Rows without a number for a key are always new.
+    pub fn is_new(keys: &mut RoaringTreemap, rating_key: Option<&str>) -> bool {
+        rating_key.and_then(|key| key.parse().ok()).is_none_or(|key| keys.insert(key))
+    }
+
+    /// The keys seen so far, to be handed to whoever reads the pages, and back.
+    pub fn take_keys(&mut self) -> RoaringTreemap {
+        std::mem::take(&mut self.keys)
+    }
+
+    /// Gives the keys back.
+    pub fn return_keys(&mut self, keys: RoaringTreemap) {
+        self.keys = keys;
+    }
+
+    /// The total that the server said last.
+    pub fn total(&self) -> Option<u64> {
+        self.total
+    }
+
+    /// Rows received, repeated ones too.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Rows that an earlier page had already.
+    pub fn repeated(&self) -> u64 {
+        self.repeated
+    }
+
+    /// How the list ended; none while it has not.
+    pub fn end(&self) -> Option<End> {
+        self.end
+    }
+
+    /// Whether the list changed while it was read: another total, or rows that moved into a later page.
+    pub fn changed(&self) -> bool {
+        self.first_total != self.total || (self.repeated > 0 && self.end == Some(End::Reached))
+    }
+
+    fn window_at(&self, start: u64) -> Get {
+        window(&self.request, start, self.size.min(self.until.saturating_sub(start)))
+    }
+
+    fn fetch_ahead(&mut self) {
+        let end = self.total.unwrap_or(0).min(self.until);
+        let mut start = self.ahead.back().map_or(self.start, |&(start, _)| start) + self.size;
+        while self.ahead.len() < AHEAD && start < end {
+            let (plex, request) = (self.plex.clone(), self.window_at(start));
+            self.ahead.push_back((start, tokio::spawn(async move { plex.get(&request).await })));
+            start += self.size;
+        }
+    }
+
+    fn drop_ahead(&mut self) {
+        for (_, page) in self.ahead.drain(..) {
+            page.abort();
+        }
+    }
+}
+
+impl Drop for Pager {
+    fn drop(&mut self) {
+        self.drop_ahead();
+    }
+}
+
+/// What a request for no rows tells.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// How many rows the list has, where the server says.
+    pub total: Option<u64>,
+    /// The title of the library that the list is of.
+    pub library_title: Option<String>,
+}
+
+impl Page {
+    /// Where in the list the page begins.
+    pub fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// Calls `visit` with each row of the page.
+    pub fn for_each<E: From<XmlError>>(
+        &self,
+        arena: &mut Arena,
+        mut visit: impl FnMut(Row<'_, '_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut document = Document::open(&self.text)?;
+        while let Some(row) = document.next_row(arena)? {
+            visit(row)?;
+        }
+        Ok(())
+    }
+}
+
+fn window(request: &Get, start: u64, size: u64) -> Get {
+    // Newer servers answer 400 to one of the two alone.
+    request.clone().with("X-Plex-Container-Start", start.to_string()).with("X-Plex-Container-Size", size.to_string())
+}
+
+fn number(document: &Document<'_>, name: &str) -> Option<u64> {
+    document.attribute(name)?.parse().ok()
+}

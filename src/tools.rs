@@ -1,0 +1,235 @@
+//! The tools: what one is, the one handler that runs them all, and the only list of them.
+//!
+//! A tool is a file in its group's folder: a doc comment, which is what the model reads, the unit struct, `Args`, `Out`,
+//! `impl Tool`, its tests; and a line in the group's `TOOLS`. Everything else (listing, schemas, annotations, the policy's
+//! names, the table in the README) derives from the list below.
+
+pub mod arguments;
+pub mod call;
+pub mod error;
+pub mod library;
+pub mod listing;
+pub mod schema;
+pub mod text;
+
+use crate::{
+    app::App,
+    guard::{Effect, Kind, NotAdmitted, Outcome, Request, Service, Settlement, Subject},
+};
+use arguments::ArgumentErrors;
+use call::{Call, Caller};
+use error::ToolError;
+use futures_util::{FutureExt as _, future::BoxFuture};
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+use std::{future::Future, panic::AssertUnwindSafe, sync::LazyLock, time::Duration};
+
+/// Every group of tools.
+pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS];
+
+/// A tool of this server.
+pub trait Tool: JsonSchema + 'static {
+    /// The name that clients call and policies use.
+    const NAME: &'static str;
+    /// The name that people see.
+    const TITLE: &'static str;
+    /// The service that it works on.
+    const SERVICE: Service = Service::Plex;
+    /// Whether the same call again changes nothing more.
+    const IDEMPOTENT: bool = matches!(<Self::Effect as Effect>::KIND, Kind::Read);
+    /// How long a call may take.
+    const TIME_LIMIT: Duration = Duration::from_secs(60);
+    /// What a call may do: `Read`, `Write` or `Destroy`.
+    type Effect: Effect;
+    /// The arguments. Unknown ones are refused; the doc comments are what the model reads.
+    type Args: DeserializeOwned + JsonSchema + Send + 'static;
+    /// The result.
+    type Out: Serialize + JsonSchema + Send + 'static;
+
+    /// The work itself.
+    fn run(
+        call: &Call<'_, Self::Effect>,
+        args: Self::Args,
+    ) -> impl Future<Output = Result<Self::Out, ToolError>> + Send;
+}
+
+type Handler = for<'a> fn(&'a App, &'static ToolInfo, &'a Caller, Map<String, Value>) -> BoxFuture<'a, Answer>;
+type Answer = Result<Value, ToolError>;
+
+/// A tool's entry in the list of its group.
+pub struct ToolDef {
+    name: &'static str,
+    title: &'static str,
+    kind: Kind,
+    service: Service,
+    idempotent: bool,
+    describe: fn() -> schema::Described,
+    handle: Handler,
+}
+
+impl ToolDef {
+    /// The entry of `T`.
+    pub const fn of<T: Tool>() -> Self {
+        Self {
+            name: T::NAME,
+            title: T::TITLE,
+            kind: <T::Effect as Effect>::KIND,
+            service: T::SERVICE,
+            idempotent: T::IDEMPOTENT,
+            describe: schema::describe::<T>,
+            handle: handle::<T>,
+        }
+    }
+
+    /// What the policy knows of the tool.
+    pub fn subject(&self) -> Subject {
+        Subject { tool: self.name, kind: self.kind, service: self.service }
+    }
+}
+
+/// A tool as clients see it.
+#[derive(Debug)]
+pub struct ToolInfo {
+    /// The name that clients call.
+    pub name: &'static str,
+    /// The name that people see.
+    pub title: &'static str,
+    /// What the policy knows of it.
+    pub subject: Subject,
+    /// Whether the same call again changes nothing more.
+    pub idempotent: bool,
+    /// What the model reads.
+    pub description: String,
+    /// JSON schema of the arguments.
+    pub input: Map<String, Value>,
+    /// JSON schema of the result.
+    pub output: Map<String, Value>,
+    handle: Handler,
+}
+
+static TOOLS: LazyLock<Vec<ToolInfo>> = LazyLock::new(|| {
+    GROUPS
+        .iter()
+        .copied()
+        .flatten()
+        .map(|def| {
+            let described = (def.describe)();
+            ToolInfo {
+                name: def.name,
+                title: def.title,
+                subject: def.subject(),
+                idempotent: def.idempotent,
+                description: described.description,
+                input: described.input,
+                output: described.output,
+                handle: def.handle,
+            }
+        })
+        .collect()
+});
+
+/// All tools, by group.
+pub fn all() -> &'static [ToolInfo] {
+    &TOOLS
+}
+
+/// The tool called `name`.
+pub fn find(name: &str) -> Option<&'static ToolInfo> {
+    all().iter().find(|tool| tool.name == name)
+}
+
+/// What the policy knows of each tool. Makes no schemas, so that a start need not wait for them.
+pub fn subjects() -> Vec<Subject> {
+    GROUPS.iter().copied().flatten().map(ToolDef::subject).collect()
+}
+
+impl ToolInfo {
+    /// Runs a call of this tool to its end, which is a result or an error that the ledger knows of.
+    pub async fn call(&'static self, app: &App, caller: &Caller, arguments: Map<String, Value>) -> Answer {
+        (self.handle)(app, self, caller, arguments).await
+    }
+}
+
+/// The handler of every tool: decode, admit, run with a time limit, settle.
+fn handle<'a, T: Tool>(
+    app: &'a App,
+    info: &'static ToolInfo,
+    caller: &'a Caller,
+    given: Map<String, Value>,
+) -> BoxFuture<'a, Answer> {
+    async move {
+        let read = arguments::read(&info.input, given).and_then(|map| Ok((decode::<T::Args>(&map)?, map)));
+        let text = read.as_ref().err().map(ToString::to_string);
+        let request = Request {
+            subject: info.subject,
+            arguments: read.as_ref().map(|(_, map)| map).map_err(|_| text.as_deref().unwrap_or_default()),
+            session: &caller.session,
+            client: caller.client.as_deref(),
+        };
+        let admitted = app.guard.admit::<T::Effect>(request).await;
+        let (args, permit) = match (read, admitted) {
+            (Ok((args, _)), Ok(permit)) => (args, permit),
+            (_, Err(NotAdmitted::Hidden(_))) => return Err(ToolError::Unknown(info.name.to_owned())),
+            (_, Err(NotAdmitted::Refused(refusal))) => return Err(refusal.into()),
+            (Err(errors), _) => return Err(errors.into()),
+            (Ok(_), Err(NotAdmitted::InvalidArguments(_))) => return Err(ToolError::Internal),
+        };
+        let call = Call::new(app, permit, caller);
+        let work = async {
+            // The semaphore is never closed.
+            let _place = app.places.acquire().await.ok();
+            T::run(&call, args).await
+        };
+        let result = run_guarded(caller, T::TIME_LIMIT, work).await;
+        let settlement = call.settlement(outcome(result.as_ref().err(), info.subject.kind));
+        finish(app, call, settlement).await;
+        let mut value = serde_json::to_value(result?).map_err(|_| ToolError::Internal)?;
+        text::clean(&mut value);
+        Ok(value)
+    }
+    .boxed()
+}
+
+fn decode<A: DeserializeOwned>(map: &Map<String, Value>) -> Result<A, ArgumentErrors> {
+    serde_path_to_error::deserialize(Value::Object(map.clone()))
+        .map_err(|error| ArgumentErrors::one(&error.path().to_string(), "does not fit its type"))
+}
+
+/// Waits for `work` no longer than the limit and the client do, and takes a panic for an error.
+async fn run_guarded<O>(
+    caller: &Caller,
+    limit: Duration,
+    work: impl Future<Output = Result<O, ToolError>> + Send,
+) -> Result<O, ToolError> {
+    let work = AssertUnwindSafe(tokio::time::timeout(limit, work)).catch_unwind();
+    tokio::select! {
+        biased;
+        () = caller.cancelled.cancelled() => Err(ToolError::Cancelled),
+        result = work => match result {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(ToolError::TimedOut(limit)),
+            Err(_) => Err(ToolError::Internal),
+        },
+    }
+}
+
+/// What the ledger is to know. A change that was cut short may or may not have happened.
+fn outcome(error: Option<&ToolError>, kind: Kind) -> Outcome {
+    match error {
+        None => Outcome::Ok,
+        Some(ToolError::Cancelled) if kind == Kind::Read => Outcome::Cancelled,
+        Some(ToolError::Cancelled | ToolError::TimedOut(_) | ToolError::Internal) if kind != Kind::Read => {
+            Outcome::Unknown
+        }
+        Some(_) => Outcome::Failed,
+    }
+}
+
+async fn finish<E: Effect>(app: &App, call: Call<'_, E>, settlement: Settlement) {
+    let permit = call.into_permit();
+    let id = permit.call_id();
+    if let Err(error) = app.guard.settle(permit, settlement).await {
+        tracing::error!(call = %id, %error, "the outcome of a call could not be recorded; its row says that it began");
+    }
+}

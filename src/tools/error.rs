@@ -1,0 +1,86 @@
+//! Errors of tools as the model reads them: a text that says what to do, and a stable code.
+
+use super::arguments::ArgumentErrors;
+use crate::{app::PlexUnavailable, export::ExportError, guard::Refusal, plex::http::PlexError};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Why a call gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    /// There is no such tool, or the policy hides it.
+    #[error("unknown tool: {0}")]
+    Unknown(String),
+    /// The policy refused the call.
+    #[error("{}", .0.text())]
+    Refused(Box<Refusal>),
+    /// Arguments that don't fit.
+    #[error("{0}")]
+    Arguments(#[from] ArgumentErrors),
+    /// A setting is missing or wrong.
+    #[error("{0}")]
+    Setting(#[from] crate::config::SettingError),
+    /// Plex gave no usable answer.
+    #[error(transparent)]
+    Plex(#[from] PlexError),
+    /// There is no export.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// The client gave the call up.
+    #[error("the call was cancelled")]
+    Cancelled,
+    /// The time limit was reached.
+    #[error("the call was stopped after {} s, its time limit: ask for less at once or try again later", .0.as_secs())]
+    TimedOut(Duration),
+    /// A fault of this program, whose details are in its log.
+    #[error("plex-mcp made a mistake of its own; its log on stderr says more")]
+    Internal,
+}
+
+impl From<Refusal> for ToolError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+impl From<PlexUnavailable> for ToolError {
+    fn from(error: PlexUnavailable) -> Self {
+        match error {
+            PlexUnavailable::Setting(error) => error.into(),
+            PlexUnavailable::Client(error) => error.into(),
+        }
+    }
+}
+
+impl ToolError {
+    /// The error of an argument that the schema can't judge.
+    pub fn argument(field: &str, problem: impl Into<String>) -> Self {
+        Self::Arguments(ArgumentErrors::one(field, problem))
+    }
+
+    /// The stable code that clients see.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown(_) => "unknown_tool",
+            Self::Refused(refusal) => refusal.code.as_str(),
+            Self::Arguments(_) => "invalid_argument",
+            Self::Setting(_) => "not_configured",
+            Self::Plex(error) => error.code(),
+            Self::Export(error) => error.code(),
+            Self::Cancelled => "cancelled",
+            Self::TimedOut(_) => "timeout",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The error as structured content.
+    pub fn structured(&self) -> Value {
+        match self {
+            Self::Refused(refusal) => refusal.structured(),
+            Self::Arguments(errors) => {
+                json!({"code": self.code(), "message": self.to_string(), "fields": errors.fields()})
+            }
+            _ => json!({"code": self.code(), "message": self.to_string()}),
+        }
+    }
+}

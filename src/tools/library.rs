@@ -1,0 +1,18 @@
+//! Tools that read a library, and the one that exports it.
+
+mod export_library;
+mod get_libraries;
+mod get_library_items;
+mod get_media_details;
+mod search_media;
+
+use super::ToolDef;
+
+/// The tools of this group.
+pub const TOOLS: &[ToolDef] = &[
+    ToolDef::of::<get_libraries::GetLibraries>(),
+    ToolDef::of::<get_library_items::GetLibraryItems>(),
+    ToolDef::of::<get_media_details::GetMediaDetails>(),
+    ToolDef::of::<search_media::SearchMedia>(),
+    ToolDef::of::<export_library::ExportLibrary>(),
+];

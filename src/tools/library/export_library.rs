@@ -1,0 +1,186 @@
+use crate::{
+    export::{
+        ExportError,
+        directory::IfTaken,
+        job::{Detail, Finished, Job},
+        name::ExportName,
+    },
+    guard::{Affected, Amounts, Facts, Plan, Write},
+    plex::{
+        items::{MediaType, Section, listing},
+        pager::Pager,
+    },
+    tools::{Tool, arguments::PlexId, call::Call, error::ToolError},
+};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::time::{Duration, Instant};
+
+/// Export a whole library, of any size, to a JSON file in the exports directory: an array with one item a line. The file
+/// appears when it is complete; a failed or cancelled export leaves nothing behind.
+#[derive(JsonSchema)]
+pub(super) struct ExportLibrary;
+
+/// What to export, and where to.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Args {
+    /// The library's key, from `get_libraries`.
+    library_key: PlexId,
+    /// Export items of this type; without it the library's main type, such as shows rather than episodes.
+    #[serde(rename = "type")]
+    kind: Option<MediaType>,
+    /// Where to write, relative to the exports directory: folders and a file name that ends in .json. Without it a name is
+    /// made of the library's key and the time.
+    output_path: Option<String>,
+    /// Items a request to Plex.
+    #[serde(default = "default_page_size")]
+    #[schemars(range(min = 1, max = 1_000))]
+    page_size: u64,
+    /// summary: key, title, year, type, guid, original title and edition. full: all that Plex's listing holds, with files and
+    /// external ids.
+    #[serde(default)]
+    detail: Detail,
+    /// Replace a file of that name, once the export is complete.
+    #[serde(default)]
+    overwrite: bool,
+}
+
+fn default_page_size() -> u64 {
+    500
+}
+
+/// What was written.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Out {
+    /// Always true: a failed export is an error.
+    exported: bool,
+    /// The library's key.
+    library_key: String,
+    /// The library's name.
+    library: String,
+    /// The type of the items.
+    #[serde(rename = "type")]
+    kind: String,
+    /// How much of each item was written.
+    detail: Detail,
+    /// The file, relative to the exports directory.
+    output_path: String,
+    /// Items in the file.
+    total_exported: u64,
+    /// Items that the server says there are; absent where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_size: Option<u64>,
+    /// Whether every item of the library is in the file.
+    complete: bool,
+    /// Whether the library changed while it was read; a second export then holds what came meanwhile.
+    changed_during_export: bool,
+    /// Size of the file.
+    bytes: u64,
+    /// SHA-256 of the file.
+    sha256: String,
+    /// How long it took.
+    seconds: f64,
+}
+
+impl Tool for ExportLibrary {
+    const NAME: &'static str = "export_library";
+    const TITLE: &'static str = "Export a library to a file";
+    // The policy's max_seconds ends an export; this is for what could hang beside it.
+    const TIME_LIMIT: Duration = Duration::from_secs(24 * 3_600);
+    type Effect = Write;
+    type Args = Args;
+    type Out = Out;
+
+    async fn run(call: &Call<'_, Write>, args: Args) -> Result<Out, ToolError> {
+        let started = Instant::now();
+        let if_taken = match (args.overwrite, &args.output_path) {
+            (true, _) => IfTaken::Replace,
+            (false, Some(_)) => IfTaken::Refuse,
+            (false, None) => IfTaken::Number,
+        };
+        let path = args.output_path.clone().unwrap_or_else(|| default_name(&args, Timestamp::now()));
+        let name =
+            ExportName::parse(&path, "json").map_err(|error| ToolError::argument("outputPath", error.to_string()))?;
+        call.exports().check_target(&name, if_taken)?;
+
+        let plex = call.plex().await?;
+        let section = plex.section(args.library_key.as_str()).await?;
+        // New items are added behind the ones that were read already, so that none moves between pages.
+        let request =
+            listing(args.library_key.as_str(), args.kind).with("sort", "addedAt:asc").with("includeGuids", "1");
+        let total = Pager::total_of(plex, &request).await?.total;
+        let caps = call.export_caps();
+        if total.is_some_and(|total| total > caps.max_items) {
+            return Err(ExportError::Cap { key: "max_items", limit: caps.max_items, of: "items" }.into());
+        }
+        let items = total.unwrap_or(caps.max_items);
+        let bytes = items.saturating_mul(args.detail.most_bytes_an_item()).saturating_add(1 << 16).min(caps.max_bytes);
+
+        let cleared = call.clear(plan(&args, &section, &name, Amounts { items, bytes })).await?;
+        let pending = call.exports().create(&cleared, name, if_taken, caps)?;
+        let job = Job {
+            request,
+            page_size: args.page_size,
+            detail: args.detail,
+            until: items.saturating_add(u64::from(total.is_none())),
+            max_bytes: bytes,
+        };
+        let finished = job.run(plex.clone(), pending, caps, |progress| call.progress(progress)).await?;
+        call.used(Amounts { items: finished.written.items, bytes: finished.written.bytes });
+        call.affects(affected(&section, Some(finished.written.items), Some(finished.written.bytes)));
+        Ok(out(&args, section, finished, started.elapsed()))
+    }
+}
+
+/// `library-1-movie-20261125T101500Z.json`: says what is in it and sorts by time.
+fn default_name(args: &Args, now: Timestamp) -> String {
+    let kind = args.kind.map(|kind| format!("-{}", kind.as_str())).unwrap_or_default();
+    format!("library-{}{kind}-{}.json", args.library_key, now.strftime("%Y%m%dT%H%M%SZ"))
+}
+
+fn plan(args: &Args, section: &Section, name: &ExportName, reserve: Amounts) -> Plan {
+    let library = section.title.clone().unwrap_or_default();
+    Plan {
+        summary: format!("Export {} items of the library \"{library}\" to {name}", reserve.items),
+        facts: Facts::default()
+            .with("item.library", library)
+            .with("item.library_id", args.library_key.as_str())
+            .with("item.type", kind(args, section))
+            .with("item.count", reserve.items)
+            .with("export.path", name.to_string())
+            .with("export.items", reserve.items)
+            .with("export.bytes", reserve.bytes),
+        affected: affected(section, Some(reserve.items), None),
+        reserve,
+        before: None,
+    }
+}
+
+fn affected(section: &Section, items: Option<u64>, bytes: Option<u64>) -> Affected {
+    Affected { library: section.title.clone(), titles: Vec::new(), items, bytes }
+}
+
+fn kind(args: &Args, section: &Section) -> String {
+    args.kind.map(|kind| kind.as_str().to_owned()).or_else(|| section.kind.clone()).unwrap_or_default()
+}
+
+fn out(args: &Args, section: Section, finished: Finished, took: Duration) -> Out {
+    Out {
+        exported: true,
+        library_key: args.library_key.to_string(),
+        kind: kind(args, &section),
+        library: section.title.unwrap_or_default(),
+        detail: args.detail,
+        output_path: finished.name.to_string(),
+        total_exported: finished.written.items,
+        total_size: finished.total,
+        complete: finished.complete,
+        changed_during_export: finished.changed,
+        bytes: finished.written.bytes,
+        sha256: finished.written.sha256,
+        seconds: (took.as_secs_f64() * 1000.0).round() / 1000.0,
+    }
+}

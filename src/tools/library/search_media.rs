@@ -1,0 +1,194 @@
+use crate::{
+    guard::{Affected, Read},
+    plex::{
+        http::Get,
+        items::{Hub, Item, MediaType, Window, listing},
+    },
+    tools::{
+        Tool,
+        arguments::PlexId,
+        call::Call,
+        error::ToolError,
+        listing::{ItemRow, fit},
+        text::shorten,
+    },
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Search all libraries by title, or by people and other things that Plex finds items by, best hits first. With
+/// libraryKey only that library is searched, by title, and the total is known.
+#[derive(JsonSchema)]
+pub(super) struct SearchMedia;
+
+/// What to look for.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Args {
+    /// The words to look for.
+    #[schemars(length(min = 1, max = 500))]
+    query: String,
+    /// Only hits of this type.
+    #[serde(rename = "type")]
+    kind: Option<MediaType>,
+    /// Search only the library with this key, from `get_libraries`.
+    library_key: Option<PlexId>,
+    /// The most hits to return. The answer may hold fewer; nextOffset then says where to go on.
+    #[serde(default = "default_limit")]
+    #[schemars(range(min = 1, max = 1_000))]
+    limit: u64,
+    /// The position of the first hit to return.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1_000))]
+    offset: u64,
+}
+
+fn default_limit() -> u64 {
+    50
+}
+
+/// The hits.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Out {
+    /// The words that were looked for.
+    query: String,
+    /// The library that was searched, if one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    library_key: Option<String>,
+    /// The position of the first hit.
+    offset: u64,
+    /// The limit that was asked for.
+    limit: u64,
+    /// Hits in all; known for the search of one library only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_size: Option<u64>,
+    /// Where to go on; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_offset: Option<u64>,
+    /// Whether fewer hits than asked for are here, to keep the answer short.
+    truncated: bool,
+    /// The hits, best first.
+    results: Vec<Hit>,
+}
+
+/// An item that was found.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Hit {
+    #[serde(flatten)]
+    row: ItemRow,
+    /// The beginning of the summary; `get_media_details` has all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<String>,
+    /// Critics' rating, 0 to 10.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rating: Option<f64>,
+    /// The library's key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    library_key: Option<String>,
+    /// The library's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    library: Option<String>,
+    /// How well it fits, as Plex says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<f64>,
+    /// What was found in it, if not the title: actor, director, genre, ...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// Characters of a summary in a list of hits.
+const SUMMARY_CHARS: usize = 200;
+
+impl Tool for SearchMedia {
+    const NAME: &'static str = "search_media";
+    const TITLE: &'static str = "Search";
+    type Effect = Read;
+    type Args = Args;
+    type Out = Out;
+
+    async fn run(call: &Call<'_, Read>, args: Args) -> Result<Out, ToolError> {
+        let query = plain(&args.query)?;
+        let found = match &args.library_key {
+            Some(key) => search_library(call, key, &query, &args).await?,
+            None => search_everything(call, &query, &args).await?,
+        };
+        let mut results: Vec<Hit> = found.items.into_iter().map(hit).collect();
+        let truncated = fit(&mut results);
+        let next_offset = if truncated { Some(args.offset + results.len() as u64) } else { found.next_offset };
+        call.affects(Affected { items: Some(results.len() as u64), ..Affected::default() });
+        Ok(Out {
+            query,
+            library_key: args.library_key.map(|key| key.to_string()),
+            offset: args.offset,
+            limit: args.limit,
+            total_size: found.total,
+            next_offset,
+            truncated,
+            results,
+        })
+    }
+}
+
+/// The words with every control character as a space.
+fn plain(query: &str) -> Result<String, ToolError> {
+    let spaced: String = query.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let words = spaced.trim();
+    if words.is_empty() { Err(ToolError::argument("query", "must not be empty")) } else { Ok(words.to_owned()) }
+}
+
+async fn search_library(
+    call: &Call<'_, Read>,
+    key: &PlexId,
+    query: &str,
+    args: &Args,
+) -> Result<Window<Item>, ToolError> {
+    let request = listing(key.as_str(), args.kind).with("title", query);
+    Ok(call.plex().await?.window(request, args.offset, args.limit).await?)
+}
+
+/// Hubs have no pages: the first hits of each hub are asked for, and the wanted part is taken of them.
+async fn search_everything(call: &Call<'_, Read>, query: &str, args: &Args) -> Result<Window<Item>, ToolError> {
+    let wanted = args.offset + args.limit;
+    let request = Get::new("a search", ["hubs", "search"]).with("query", query).with("limit", (wanted + 1).to_string());
+    let hubs = call.plex().await?.rows::<Hub>(&request).await?;
+    let mut items: Vec<Item> = hubs
+        .into_iter()
+        .flat_map(|hub| hub.items.into_iter().chain(hub.directories))
+        // Genres, people and libraries are hits too, but no items.
+        .filter(|item| item.rating_key.is_some())
+        .filter(|item| args.kind.is_none_or(|kind| item.kind.as_deref() == Some(kind.as_str())))
+        .collect();
+    // Stable, so that hits without a score keep Plex's order; the same item in two hubs counts once.
+    items.sort_by(|a, b| b.score.unwrap_or_default().total_cmp(&a.score.unwrap_or_default()));
+    let mut seen = std::collections::HashSet::new();
+    items.retain(|item| seen.insert(item.rating_key.clone()));
+    let found = items.len() as u64;
+    let index = |position: u64| usize::try_from(position).unwrap_or(usize::MAX);
+    let items = items.into_iter().skip(index(args.offset)).take(index(args.limit)).collect();
+    Ok(Window { items, total: None, next_offset: (found > wanted).then_some(wanted) })
+}
+
+fn hit(item: Item) -> Hit {
+    Hit {
+        row: ItemRow::from(&item),
+        summary: item.summary.filter(|text| !text.is_empty()).map(|text| shorten(text, SUMMARY_CHARS)),
+        rating: item.rating,
+        library_key: item.library_section_id,
+        library: item.library_section_title,
+        score: item.score,
+        reason: item.reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controls_become_spaces_and_nothing_is_no_query() {
+        assert_eq!(plain(" a\nb\u{0}c ").unwrap(), "a b c");
+        assert!(plain(" \n ").is_err());
+    }
+}

@@ -1,0 +1,62 @@
+//! Other people's text on its way to the model. Titles, summaries and names come from metadata agents and shared users:
+//! characters that hide or reorder text, or steer a terminal, are taken out of every result.
+
+use serde_json::Value;
+
+/// Cleans every text of a result.
+pub fn clean(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if text.contains(is_unseen) {
+                text.retain(|c| !is_unseen(c));
+            }
+        }
+        Value::Array(members) => members.iter_mut().for_each(clean),
+        Value::Object(members) => members.values_mut().for_each(clean),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The first `most` characters of `text`, with an ellipsis where something was cut.
+pub fn shorten(text: String, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text,
+        Some((end, _)) => format!("{}\u{2026}", text.get(..end).unwrap_or_default().trim_end()),
+    }
+}
+
+/// Controls, bidirectional marks, invisible fillers and tag characters. Joiners stay: scripts and emoji are built of them.
+fn is_unseen(c: char) -> bool {
+    let joins_lines = matches!(c, '\n' | '\t');
+    let marks = matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    );
+    marks || (c.is_control() && !joins_lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hides_or_reorders_text_is_taken_out_and_the_rest_stays() {
+        let mut value =
+            serde_json::json!({"a": ["x\u{1b}[31mred\u{202e}dlrow\u{200b}", {"b": "\u{e0041}tag\u{7}"}], "n": 5});
+        clean(&mut value);
+        assert_eq!(value, serde_json::json!({"a": ["x[31mreddlrow", {"b": "tag"}], "n": 5}));
+        for kept in ["日本語", "שלום", "👩\u{200d}👩\u{200d}👧", "e\u{301}", "line\nend"] {
+            let mut value = Value::from(kept);
+            clean(&mut value);
+            assert_eq!(value, kept);
+        }
+    }
+
+    #[test]
+    fn long_text_is_cut_between_characters() {
+        assert_eq!(shorten("日本語の題名".into(), 3), "日本語\u{2026}");
+        assert_eq!(shorten("short".into(), 5), "short");
+    }
+}

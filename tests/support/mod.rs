@@ -1,0 +1,292 @@
+//! What the tests share: a sample Plex server, the real binary as a client starts it, and clients that speak to it.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and each test file uses its own part of this"
+)]
+
+use plex_mcp::demo::{Options, SamplePlex};
+use plex_mcp::guard::{Ledger, Row};
+use rmcp::{
+    ClientHandler, RoleClient, ServiceExt as _,
+    model::{CallToolRequestParams, CallToolResult, ProgressNotificationParam},
+    service::{NotificationContext, RunningService, ServiceError},
+    transport::TokioChildProcess,
+};
+use serde_json::{Map, Value};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    process::{Child, ChildStdin, ChildStdout, Command},
+};
+
+/// A policy that allows everything and limits nothing, for tests of what tools do.
+pub const OPEN: &str = "version = \"1\"\ndefault = \"allow\"\n";
+/// The token of the sample server; it must never be seen anywhere.
+pub const TOKEN: &str = "tok-CANARY-123";
+
+/// A folder with a policy, a ledger and an exports directory of its own, and the address of a Plex server.
+pub struct Home {
+    pub dir: TempDir,
+    pub url: String,
+    /// Further environment of the binary.
+    pub env: Vec<(String, String)>,
+}
+
+/// A sample server and a home that points to it.
+pub async fn home(options: Options) -> (SamplePlex, Home) {
+    let plex = SamplePlex::start(Options { token: TOKEN.into(), ..options }).await.unwrap();
+    let home = Home::at(plex.url());
+    (plex, home)
+}
+
+impl Home {
+    pub fn at(url: impl Into<String>) -> Self {
+        let home = Self { dir: tempfile::tempdir().unwrap(), url: url.into(), env: Vec::new() };
+        home.policy(OPEN);
+        home
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn exports(&self) -> PathBuf {
+        self.path("exports")
+    }
+
+    pub fn policy(&self, text: &str) {
+        std::fs::write(self.path("policy.toml"), text).unwrap();
+    }
+
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.env.push((name.into(), value.into()));
+    }
+
+    /// The binary with this home's settings and nothing else of the environment that concerns it.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_plex-mcp"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PLEX_") || name == "RUST_LOG") {
+            command.env_remove(name);
+        }
+        command
+            .current_dir(self.dir.path())
+            .env("HOME", self.dir.path())
+            .env("PLEX_URL", &self.url)
+            .env("PLEX_TOKEN", TOKEN)
+            .env("PLEX_POLICY", self.path("policy.toml"))
+            .env("PLEX_LEDGER", self.path("ledger.db"))
+            .env("PLEX_EXPORT_DIR", self.exports())
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Runs a subcommand to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Finished {
+        let output = self.command().args(arguments).stdin(Stdio::null()).output().await.unwrap();
+        Finished {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// The binary behind rmcp's client.
+    pub async fn connect(&self) -> Client {
+        let (transport, _) = TokioChildProcess::builder(self.command()).stderr(Stdio::null()).spawn().unwrap();
+        let handler = Handler::default();
+        let progress = Arc::clone(&handler.progress);
+        Client { service: handler.serve(transport).await.unwrap(), progress }
+    }
+
+    /// The binary with its lines in the test's own hands.
+    pub fn raw(&self) -> Raw {
+        let mut command = self.command();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (stdin, stdout) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+        let mut stderr = child.stderr.take().unwrap();
+        // Read all the time: a full pipe would hold up the binary.
+        let log = tokio::spawn(async move {
+            let mut text = String::new();
+            tokio::io::AsyncReadExt::read_to_string(&mut stderr, &mut text).await.unwrap();
+            text
+        });
+        Raw { child, stdin, stdout, log, next: 0, seen: Vec::new() }
+    }
+
+    /// The rows of the ledger, oldest first.
+    pub async fn rows(&self) -> Vec<Row> {
+        Ledger::open(&self.path("ledger.db")).unwrap().rows(0, u32::MAX).await.unwrap()
+    }
+
+    /// Every file beneath the exports directory, by its path there, temporary ones too.
+    pub fn files(&self) -> Vec<String> {
+        let mut files = Vec::new();
+        collect(&self.exports(), &self.exports(), &mut files);
+        files.sort();
+        files
+    }
+
+    pub fn exported(&self, name: &str) -> Vec<Value> {
+        serde_json::from_slice(&std::fs::read(self.exports().join(name)).unwrap()).unwrap()
+    }
+}
+
+fn collect(base: &Path, dir: &Path, files: &mut Vec<String>) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if entry.file_type().unwrap().is_dir() {
+            collect(base, &path, files);
+        } else {
+            files.push(path.strip_prefix(base).unwrap().to_str().unwrap().to_owned());
+        }
+    }
+}
+
+/// A subcommand that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+#[derive(Clone, Default)]
+pub struct Handler {
+    progress: Arc<Mutex<Vec<ProgressNotificationParam>>>,
+}
+
+impl ClientHandler for Handler {
+    async fn on_progress(&self, progress: ProgressNotificationParam, _: NotificationContext<RoleClient>) {
+        self.progress.lock().unwrap().push(progress);
+    }
+}
+
+/// rmcp's client, connected to the binary.
+pub struct Client {
+    pub service: RunningService<RoleClient, Handler>,
+    pub progress: Arc<Mutex<Vec<ProgressNotificationParam>>>,
+}
+
+impl Client {
+    pub async fn try_call(&self, tool: &str, arguments: Value) -> Result<CallToolResult, ServiceError> {
+        let arguments: Map<String, Value> = serde_json::from_value(arguments).unwrap();
+        self.service.call_tool(CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments)).await
+    }
+
+    /// The structured result of a call that must succeed.
+    pub async fn call(&self, tool: &str, arguments: Value) -> Value {
+        let result = self.try_call(tool, arguments).await.unwrap();
+        assert_ne!(result.is_error, Some(true), "{tool}: {}", text(&result));
+        let structured = result.structured_content.clone().unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&text(&result)).unwrap(), structured, "text and structure agree");
+        structured
+    }
+
+    /// Text and structured content of a call that must fail.
+    pub async fn fail(&self, tool: &str, arguments: Value) -> (String, Value) {
+        let result = self.try_call(tool, arguments).await.unwrap();
+        assert_eq!(result.is_error, Some(true), "{tool} should have failed: {}", text(&result));
+        (text(&result), result.structured_content.unwrap())
+    }
+
+    pub async fn close(self) {
+        self.service.cancel().await.unwrap();
+    }
+}
+
+pub fn text(result: &CallToolResult) -> String {
+    result.content.iter().filter_map(|block| block.as_text()).map(|text| text.text.as_str()).collect()
+}
+
+/// The binary, spoken to line by line.
+pub struct Raw {
+    pub child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+    log: tokio::task::JoinHandle<String>,
+    next: i64,
+    /// Every line that came.
+    pub seen: Vec<String>,
+}
+
+impl Raw {
+    pub async fn send(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().unwrap();
+        stdin.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+        stdin.flush().await.unwrap();
+    }
+
+    /// The next line, which must be JSON-RPC; none when the binary has closed its output.
+    pub async fn line(&mut self) -> Option<Value> {
+        let mut line = String::new();
+        let read = tokio::time::timeout(Duration::from_secs(20), self.stdout.read_line(&mut line));
+        if read.await.expect("an answer within 20 s").unwrap() == 0 {
+            return None;
+        }
+        self.seen.push(line.clone());
+        let value: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON on stdout: {line}"));
+        assert_eq!(value["jsonrpc"], "2.0", "{line}");
+        Some(value)
+    }
+
+    /// Sends a request and waits for its answer, passing over notifications.
+    pub async fn request(&mut self, method: &str, params: Value) -> Value {
+        let id = self.begin(method, params).await;
+        self.answer(id).await
+    }
+
+    /// Sends a request and returns its id.
+    pub async fn begin(&mut self, method: &str, params: Value) -> i64 {
+        self.next += 1;
+        let request = serde_json::json!({"jsonrpc": "2.0", "id": self.next, "method": method, "params": params});
+        self.send(&request.to_string()).await;
+        self.next
+    }
+
+    pub async fn answer(&mut self, id: i64) -> Value {
+        loop {
+            let line = self.line().await.expect("the binary is still there");
+            if line["id"] == id && line.get("method").is_none() {
+                return line;
+            }
+        }
+    }
+
+    pub async fn initialize(&mut self, version: &str) -> Value {
+        let params = serde_json::json!({
+            "protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "raw test", "version": "1"},
+        });
+        let answer = self.request("initialize", params).await;
+        self.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;
+        answer
+    }
+
+    pub async fn call(&mut self, tool: &str, arguments: Value) -> Value {
+        self.request("tools/call", serde_json::json!({"name": tool, "arguments": arguments})).await
+    }
+
+    /// Closes standard input and returns what came on standard error.
+    pub async fn close(mut self) -> (Vec<String>, String) {
+        self.stdin.take();
+        while self.line().await.is_some() {}
+        let text = self.log.await.unwrap();
+        let status = tokio::time::timeout(Duration::from_secs(20), self.child.wait()).await.unwrap().unwrap();
+        assert!(status.success(), "{status}: {text}");
+        (self.seen, text)
+    }
+}
