@@ -1,5 +1,6 @@
 //! The client of a Plex Media Server: HTTP, XML, and lists read page by page.
 
+mod attributes;
 pub mod fields;
 pub mod http;
 pub mod items;

@@ -4,7 +4,20 @@ use super::fields::{FieldType, field_type};
 
 /// Appends `value`, the raw text of the attribute `name` of an element, as the JSON value that Plex's own JSON would hold.
 pub fn write_value(out: &mut Vec<u8>, element: &str, name: &str, value: &str) {
-    let literal = match field_type(element, name) {
+    let literal = match value.as_bytes() {
+        [b'-' | b'0'..=b'9', ..] | b"true" | b"false" => literal(element, name, value),
+        // Nothing but text begins in another way.
+        _ => None,
+    };
+    match literal {
+        Some(literal) => out.extend_from_slice(literal.as_bytes()),
+        None => write_string(out, value),
+    }
+}
+
+/// How a number or flag is written, if `value` is what the field's type asks for.
+fn literal<'v>(element: &str, name: &str, value: &'v str) -> Option<&'v str> {
+    match field_type(element, name) {
         FieldType::Text => None,
         FieldType::Integer => is_integer(value).then_some(value),
         FieldType::Number => is_number(value).then_some(value),
@@ -13,10 +26,6 @@ pub fn write_value(out: &mut Vec<u8>, element: &str, name: &str, value: &str) {
             "0" | "false" => Some("false"),
             _ => None,
         },
-    };
-    match literal {
-        Some(literal) => out.extend_from_slice(literal.as_bytes()),
-        None => write_string(out, value),
     }
 }
 
@@ -26,7 +35,7 @@ pub fn write_value(out: &mut Vec<u8>, element: &str, name: &str, value: &str) {
 pub fn write_string(out: &mut Vec<u8>, raw: &str) {
     out.push(b'"');
     let mut rest = raw;
-    while let Some(at) = rest.bytes().position(needs_care) {
+    while let Some(at) = first_that_needs_care(rest.as_bytes()) {
         let (clean, special) = rest.split_at(at);
         out.extend_from_slice(clean.as_bytes());
         // Each byte that needs care is ASCII, so the text can be cut behind it.
@@ -53,6 +62,16 @@ pub fn write_string(out: &mut Vec<u8>, raw: &str) {
 
 fn tail(text: &str, from: usize) -> &str {
     text.get(from..).unwrap_or_default()
+}
+
+/// Where the first byte is that can't be copied. Most text has none, and is looked through many bytes at a time.
+fn first_that_needs_care(text: &[u8]) -> Option<usize> {
+    let (blocks, rest) = text.as_chunks::<16>();
+    // Without an early exit inside a block the compiler makes vector code of it.
+    let clean =
+        blocks.iter().take_while(|block| !block.iter().fold(false, |any, &byte| any | needs_care(byte))).count();
+    let tail = blocks.get(clean).map_or(rest, |block| block.as_slice());
+    tail.iter().position(|&byte| needs_care(byte)).map(|at| clean * 16 + at)
 }
 
 fn needs_care(byte: u8) -> bool {

@@ -4,14 +4,11 @@
 //! written because JSON wants children of one name together, while XML may mix them.
 
 use super::{
+    attributes::{Attributes, attribute, is_plain},
     fields::is_single,
-    json::{write_string, write_value},
+    json::write_value,
 };
-use quick_xml::{
-    Reader,
-    errors::IllFormedError,
-    events::{Event, attributes::Attributes},
-};
+use quick_xml::{Reader, errors::IllFormedError, events::Event};
 use std::borrow::Cow;
 
 /// Why a text is not an answer of Plex.
@@ -288,7 +285,7 @@ impl<'x> Row<'_, 'x> {
         out.push(b'{');
         let mut first = true;
         let element = self.element();
-        for (name, value) in attributes(self.raw_attributes()) {
+        for (name, value) in Attributes::new(self.raw_attributes()) {
             if redaction.is_some_and(|redaction| redaction.hides(name)) {
                 continue;
             }
@@ -299,7 +296,7 @@ impl<'x> Row<'_, 'x> {
         while let Some(group) = self.arena.groups.get(at) {
             at = group.following;
             let name = json_name(group.name.of(self.text));
-            if redaction.is_some_and(|redaction| redaction.hides(name)) {
+            if !is_plain(name) || redaction.is_some_and(|redaction| redaction.hides(name)) {
                 continue;
             }
             write_key(out, &mut first, name);
@@ -335,7 +332,7 @@ impl<'x> Row<'_, 'x> {
             if redaction.is_some_and(|redaction| redaction.hides(field)) {
                 continue;
             }
-            if let Some((_, value)) = attributes(self.raw_attributes()).find(|(name, _)| *name == field) {
+            if let Some((_, value)) = Attributes::new(self.raw_attributes()).find(|(name, _)| *name == field) {
                 write_key(out, &mut first, field);
                 write_value(out, self.element(), field, value);
             }
@@ -344,12 +341,11 @@ impl<'x> Row<'_, 'x> {
     }
 }
 
+/// Begins a member of an object; the name is one that JSON takes as it is.
 fn write_key(out: &mut Vec<u8>, first: &mut bool, name: &str) {
-    if !std::mem::replace(first, false) {
-        out.push(b',');
-    }
-    write_string(out, name);
-    out.push(b':');
+    out.extend_from_slice(if std::mem::replace(first, false) { b"\"" } else { b",\"" });
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
 }
 
 /// Plex's JSON calls every kind of item `Metadata`, where the XML has an element name a kind.
@@ -358,47 +354,6 @@ fn json_name(element: &str) -> &str {
         "Video" | "Track" | "Photo" => "Metadata",
         other => other,
     }
-}
-
-/// The attributes in `raw`, unresolved; what is no attribute is passed over, and of two of one name the first counts.
-fn attributes(raw: &str) -> impl Iterator<Item = (&str, &str)> {
-    let mut seen = 0_u64;
-    raw_attributes(raw).filter(move |(name, _)| {
-        let bit = fingerprint(name);
-        let maybe_twice = seen & bit != 0;
-        seen |= bit;
-        !maybe_twice
-            || raw_attributes(raw).find(|(other, _)| other == name).is_none_or(|(first, _)| std::ptr::eq(first, *name))
-    })
-}
-
-fn raw_attributes(raw: &str) -> impl Iterator<Item = (&str, &str)> {
-    let mut all = Attributes::html(raw, 0);
-    all.with_checks(false);
-    all.filter_map(|attribute| {
-        let attribute = attribute.ok()?;
-        match attribute.value {
-            Cow::Borrowed(value) => Some((attribute.key.0, value)),
-            Cow::Owned(_) => None,
-        }
-    })
-}
-
-/// One bit of 64, by the cheapest things that tell names apart.
-fn fingerprint(name: &str) -> u64 {
-    let bytes = name.as_bytes();
-    let mix = bytes.iter().fold(bytes.len(), |mix, &b| mix.wrapping_mul(31).wrapping_add(usize::from(b)));
-    1 << (mix % 64)
-}
-
-fn attribute<'x>(raw: &'x str, name: &str) -> Option<Cow<'x, str>> {
-    let (_, value) = attributes(raw).find(|(found, _)| *found == name)?;
-    if value.bytes().all(|byte| byte >= 0x20 && byte != b'&') {
-        return Some(Cow::Borrowed(value));
-    }
-    let mut json = Vec::with_capacity(value.len() + 2);
-    write_string(&mut json, value);
-    serde_json::from_slice(&json).ok().map(Cow::Owned)
 }
 
 fn next_event<'x>(reader: &mut Reader<&'x [u8]>) -> Result<Event<'x>, XmlError> {
