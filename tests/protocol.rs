@@ -252,3 +252,23 @@ async fn a_client_that_leaves_at_once_is_no_failure() {
     let finished = home.run(&[]).await;
     assert_eq!((finished.code, finished.stdout.as_str()), (0, ""), "{}", finished.stderr);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_another_make_is_satisfied() {
+    let Ok(python) = std::env::var("PLEX_MCP_PYTHON") else {
+        eprintln!("skipped: PLEX_MCP_PYTHON names no python with mcp 2.3.0");
+        return;
+    };
+    let (_plex, home) = home(Options::default()).await;
+    // The script gets the settings as the binary would, and hands them on.
+    let settings = home.command();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/mcp_check.py");
+    let mut check = tokio::process::Command::new(python);
+    check.arg(script).arg(env!("CARGO_BIN_EXE_plex-mcp"));
+    check.envs(settings.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let run = check.output().await.unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    assert!(said.contains("checks passed"), "{said}");
+    eprint!("{said}");
+}

@@ -612,14 +612,14 @@ async fn deviations_happen_on_demand() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_plex_client_is_satisfied() {
-    let Ok(python) = std::env::var("PLEX_MCP_PLEXAPI_PYTHON") else {
-        eprintln!("skipped: PLEX_MCP_PLEXAPI_PYTHON names no python with plexapi 4.18.3");
+    let Ok(python) = std::env::var("PLEX_MCP_PYTHON") else {
+        eprintln!("skipped: PLEX_MCP_PYTHON names no python with plexapi 4.18.3");
         return;
     };
     let options =
         Options { library: SampleLibrary { movies: 2_500, ..SampleLibrary::default() }, ..Options::default() };
     let plex = SamplePlex::start(options).await.unwrap();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/plexapi/check.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/plexapi_check.py");
     let run =
         tokio::process::Command::new(python).arg(script).arg(plex.url()).arg(plex.token()).output().await.unwrap();
     let said = String::from_utf8_lossy(&run.stdout);

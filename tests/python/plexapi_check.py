@@ -1,6 +1,6 @@
 """Drives the sample server with the real Plex client of Python (plexapi 4.18.3).
 
-Usage: check.py URL TOKEN
+Usage: plexapi_check.py URL TOKEN
 """
 
 import sys
