@@ -4,7 +4,7 @@ use super::{
     ExportError,
     directory::Pending,
     name::ExportName,
-    writer::{JsonArrayWriter, Written},
+    writer::{HashedFile, JsonArray},
 };
 use crate::{
     guard::ExportCaps,
@@ -15,7 +15,8 @@ use crate::{
     },
 };
 use roaring::RoaringTreemap;
-use std::time::Duration;
+use std::{io, time::Duration};
+use tokio::task::JoinHandle;
 
 /// How much of each item is written.
 #[derive(
@@ -73,8 +74,12 @@ pub struct Progress {
 pub struct Finished {
     /// Where it is, beneath the exports directory.
     pub name: ExportName,
-    /// Its size and digest.
-    pub written: Written,
+    /// Items in it.
+    pub items: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// Its SHA-256, in hexadecimal.
+    pub sha256: String,
     /// The server's last word on how many rows there are.
     pub total: Option<u64>,
     /// Whether every row that the server has is in the file.
@@ -96,99 +101,123 @@ impl Job {
     ) -> Result<Finished, ExportError> {
         let deadline = Duration::from_secs(caps.max_seconds);
         let write = self.write(plex, pending, caps, &mut progress);
-        let (encoder, pager) = tokio::time::timeout(deadline, write).await.map_err(|_| ExportError::Cap {
+        let (file, pager, items) = tokio::time::timeout(deadline, write).await.map_err(|_| ExportError::Cap {
             key: "max_seconds",
             limit: caps.max_seconds,
             of: "seconds",
         })??;
-        let (name, written) = blocking(|| encoder.finish()).await??;
+        let bytes = file.bytes();
+        let (name, sha256) = blocking(move || {
+            let (pending, sha256) = file.finish();
+            Ok::<_, ExportError>((pending.publish()?, sha256))
+        })
+        .await??;
         let total = pager.total();
-        // Nothing is said about the end when the list grew beyond what was cleared.
-        let complete = pager.end() != Some(End::Repeated) && total.is_none_or(|total| total == written.items);
-        Ok(Finished { name, total, complete, changed: pager.changed(), repeated: pager.repeated(), written })
+        let complete = pager.end() != Some(End::Repeated) && total.is_none_or(|total| total == items);
+        Ok(Finished {
+            name,
+            items,
+            bytes,
+            sha256,
+            total,
+            complete,
+            changed: pager.changed(),
+            repeated: pager.repeated(),
+        })
     }
 
+    /// Reads, encodes and writes at once: while a page is encoded the next ones are fetched and the last one is written.
     async fn write(
         self,
         plex: Plex,
         pending: Pending,
         caps: &ExportCaps,
         progress: &mut impl FnMut(Progress),
-    ) -> Result<(Encoder, Pager), ExportError> {
+    ) -> Result<(HashedFile<Pending>, Pager, u64), ExportError> {
         let redaction = (!caps.redact.is_empty()).then(|| Redaction::new(caps.redact.iter().map(String::as_str)));
-        let mut encoder = Encoder {
-            writer: JsonArrayWriter::new(pending),
-            arena: Arena::default(),
-            detail: self.detail,
-            redaction,
-            max_items: caps.max_items,
-            max_bytes: caps.max_bytes,
-            cleared_bytes: self.max_bytes,
-        };
-        let mut pager = Pager::new(plex, self.request, self.page_size, 0, self.until);
+        let mut encoder = Encoder { array: JsonArray::new(), arena: Arena::default(), detail: self.detail, redaction };
+        let mut pager = Pager::new(plex, self.request.clone(), self.page_size, 0, self.until);
+        let mut writing = Writing::Idle(Box::new((HashedFile::new(pending), Vec::new())));
         while let Some(page) = pager.next().await? {
             let mut keys = pager.take_keys();
-            let (result, keys, back) = blocking(move || (encoder.page(&page, &mut keys), keys, encoder)).await?;
+            let (count, keys, back) = blocking(move || (encoder.page(&page, &mut keys), keys, encoder)).await?;
             encoder = back;
             pager.return_keys(keys);
-            pager.account(result?);
-            progress(Progress { items: pager.received(), total: pager.total(), bytes: encoder.writer.bytes() });
+            pager.account(count?);
+            let (file, spare) = writing.wait().await?;
+            self.check_caps(caps, encoder.array.items(), &file)?;
+            progress(Progress { items: pager.received(), total: pager.total(), bytes: file.bytes() });
+            writing = Writing::start(file, encoder.array.take(spare));
         }
-        Ok((encoder, pager))
+        encoder.array.end();
+        let (file, spare) = writing.wait().await?;
+        let (file, _) = Writing::start(file, encoder.array.take(spare)).wait().await?;
+        self.check_caps(caps, encoder.array.items(), &file)?;
+        Ok((file, pager, encoder.array.items()))
+    }
+
+    fn check_caps(&self, caps: &ExportCaps, items: u64, file: &HashedFile<Pending>) -> Result<(), ExportError> {
+        let cap = |key, limit, of| Err(ExportError::Cap { key, limit, of });
+        if items > caps.max_items {
+            return cap("max_items", caps.max_items, "items");
+        }
+        if file.bytes() > caps.max_bytes {
+            return cap("max_bytes", caps.max_bytes, "bytes");
+        }
+        if file.bytes() > self.max_bytes {
+            return cap("max_bytes", self.max_bytes, "bytes, which is what this export reserved");
+        }
+        file.file().check_room()
+    }
+}
+
+/// The file, and whether a piece of it is being written. The second part is a buffer to use again.
+enum Writing {
+    Idle(Box<(HashedFile<Pending>, Vec<u8>)>),
+    Busy(JoinHandle<io::Result<(HashedFile<Pending>, Vec<u8>)>>),
+}
+
+impl Writing {
+    fn start(mut file: HashedFile<Pending>, piece: Vec<u8>) -> Self {
+        Self::Busy(tokio::task::spawn_blocking(move || file.write(&piece).map(|()| (file, piece))))
+    }
+
+    async fn wait(self) -> Result<(HashedFile<Pending>, Vec<u8>), ExportError> {
+        match self {
+            Self::Idle(idle) => Ok(*idle),
+            Self::Busy(task) => Ok(task.await.map_err(io::Error::other)??),
+        }
     }
 }
 
 /// Runs work that keeps a processor or the disk busy where it does not hold up the protocol.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ExportError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| ExportError::Write(std::io::Error::other(error)))
+    tokio::task::spawn_blocking(work).await.map_err(|error| ExportError::Write(io::Error::other(error)))
 }
 
 struct Encoder {
-    writer: JsonArrayWriter<Pending>,
+    array: JsonArray,
     arena: Arena,
     detail: Detail,
     redaction: Option<Redaction>,
-    max_items: u64,
-    max_bytes: u64,
-    cleared_bytes: u64,
 }
 
 impl Encoder {
     fn page(&mut self, page: &Page, keys: &mut RoaringTreemap) -> Result<PageCount, ExportError> {
-        let Self { writer, arena, detail, redaction, .. } = self;
+        let Self { array, arena, detail, redaction } = self;
         let redaction = redaction.as_ref();
         let mut count = PageCount::default();
         page.for_each(arena, |row| {
             count.rows += 1;
             if Pager::is_new(keys, row.attribute("ratingKey").as_deref()) {
                 count.new += 1;
-                writer.row(|out| match detail {
+                array.row(|out| match detail {
                     Detail::Summary => row.write_fields(out, &SUMMARY_FIELDS, redaction),
                     Detail::Full => row.write_full(out, redaction),
-                })?;
+                });
             }
             Ok::<_, ExportError>(())
         })?;
-        self.check_caps()?;
         Ok(count)
-    }
-
-    fn check_caps(&self) -> Result<(), ExportError> {
-        let cap = |key, limit, of| Err(ExportError::Cap { key, limit, of });
-        if self.writer.items() > self.max_items {
-            return cap("max_items", self.max_items, "items");
-        }
-        if self.writer.bytes() > self.max_bytes {
-            return cap("max_bytes", self.max_bytes, "bytes");
-        }
-        if self.writer.bytes() > self.cleared_bytes {
-            return cap("max_bytes", self.cleared_bytes, "bytes, which is what this export reserved");
-        }
-        self.writer.file().check_room()
-    }
-
-    fn finish(self) -> Result<(ExportName, Written), ExportError> {
-        let (pending, written) = self.writer.finish()?;
-        Ok((pending.publish()?, written))
     }
 }

@@ -1,4 +1,4 @@
-//! Writing rows to a file as JSON, with their number, size and SHA-256 known at the end.
+//! What becomes of rows: a JSON array, gathered page by page, and a file whose size and SHA-256 are known at its end.
 
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -6,44 +6,29 @@ use std::{
     io::{self, Write},
 };
 
-/// Bytes gathered before they are hashed and written.
-const BUFFER_BYTES: usize = 256 << 10;
-
-/// A JSON array, one item a line.
+/// A JSON array, one item a line, that is handed on in pieces.
 #[derive(Debug)]
-pub struct JsonArrayWriter<W> {
-    file: W,
-    buffer: Vec<u8>,
-    digest: Sha256,
-    written: u64,
+pub struct JsonArray {
+    piece: Vec<u8>,
     items: u64,
 }
 
-/// What was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// Rows.
-    pub items: u64,
-    /// Size of the file.
-    pub bytes: u64,
-    /// SHA-256 of the file, in hexadecimal.
-    pub sha256: String,
-}
-
-impl<W: Write> JsonArrayWriter<W> {
+impl JsonArray {
     /// An empty array.
-    pub fn new(file: W) -> Self {
-        let mut buffer = Vec::with_capacity(BUFFER_BYTES + (64 << 10));
-        buffer.push(b'[');
-        Self { file, buffer, digest: Sha256::new(), written: 0, items: 0 }
+    pub fn new() -> Self {
+        Self { piece: vec![b'['], items: 0 }
     }
 
     /// Adds the row that `write` appends to the buffer it is given.
-    pub fn row(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
-        self.buffer.extend_from_slice(if self.items == 0 { b"\n" } else { b",\n" });
-        write(&mut self.buffer);
+    pub fn row(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.piece.extend_from_slice(if self.items == 0 { b"\n" } else { b",\n" });
+        write(&mut self.piece);
         self.items += 1;
-        if self.buffer.len() >= BUFFER_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// Ends the array.
+    pub fn end(&mut self) {
+        self.piece.extend_from_slice(b"\n]\n");
     }
 
     /// Rows so far.
@@ -51,30 +36,54 @@ impl<W: Write> JsonArrayWriter<W> {
         self.items
     }
 
-    /// Bytes so far.
-    pub fn bytes(&self) -> u64 {
-        self.written + self.buffer.len() as u64
+    /// Takes what was gathered; the next piece is gathered in `spare`.
+    pub fn take(&mut self, mut spare: Vec<u8>) -> Vec<u8> {
+        spare.clear();
+        std::mem::replace(&mut self.piece, spare)
+    }
+}
+
+impl Default for JsonArray {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A file that is hashed while it is written.
+#[derive(Debug)]
+pub struct HashedFile<W> {
+    file: W,
+    digest: Sha256,
+    bytes: u64,
+}
+
+impl<W: Write> HashedFile<W> {
+    /// Begins at the start of `file`, which is empty.
+    pub fn new(file: W) -> Self {
+        Self { file, digest: Sha256::new(), bytes: 0 }
     }
 
-    /// What the rows are written to.
+    /// Appends `piece`.
+    pub fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.digest.update(piece);
+        self.file.write_all(piece)?;
+        self.bytes += piece.len() as u64;
+        Ok(())
+    }
+
+    /// Bytes so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The file itself.
     pub fn file(&self) -> &W {
         &self.file
     }
 
-    /// Ends the array.
-    pub fn finish(mut self) -> io::Result<(W, Written)> {
-        self.buffer.extend_from_slice(b"\n]\n");
-        self.flush()?;
-        let sha256 = hexadecimal(&self.digest.finalize());
-        Ok((self.file, Written { items: self.items, bytes: self.written, sha256 }))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.digest.update(&self.buffer);
-        self.file.write_all(&self.buffer)?;
-        self.written += self.buffer.len() as u64;
-        self.buffer.clear();
-        Ok(())
+    /// The file and the SHA-256 of what is in it, in hexadecimal.
+    pub fn finish(self) -> (W, String) {
+        (self.file, hexadecimal(&self.digest.finalize()))
     }
 }
 
@@ -90,16 +99,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_array_of_any_length_is_whole_and_counted() {
+    fn an_array_is_whole_however_it_is_cut_into_pieces() {
         for (rows, text) in [(0, "[\n]\n"), (1, "[\n{\"n\":0}\n]\n"), (2, "[\n{\"n\":0},\n{\"n\":1}\n]\n")] {
-            let mut writer = JsonArrayWriter::new(Vec::new());
+            let mut array = JsonArray::new();
+            let mut file = HashedFile::new(Vec::new());
             for n in 0..rows {
-                writer.row(|out| out.extend_from_slice(format!("{{\"n\":{n}}}").as_bytes())).unwrap();
+                array.row(|out| out.extend_from_slice(format!("{{\"n\":{n}}}").as_bytes()));
+                file.write(&array.take(vec![b'x'])).unwrap();
             }
-            let (file, written) = writer.finish().unwrap();
-            assert_eq!(String::from_utf8(file.clone()).unwrap(), text);
-            assert_eq!((written.items, written.bytes), (rows, file.len() as u64));
-            assert_eq!(written.sha256, hexadecimal(&Sha256::digest(&file)));
+            array.end();
+            file.write(&array.take(Vec::new())).unwrap();
+            assert_eq!((array.items(), file.bytes()), (rows, text.len() as u64));
+            let (file, sha256) = file.finish();
+            assert_eq!(String::from_utf8(file).unwrap(), text);
+            assert_eq!(sha256, hexadecimal(&Sha256::digest(text)));
         }
+    }
+
+    #[test]
+    fn the_digest_is_the_one_that_sha256sum_prints() {
+        let mut file = HashedFile::new(Vec::new());
+        file.write(b"ab").unwrap();
+        file.write(b"c").unwrap();
+        assert_eq!(file.finish().1, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 }

@@ -129,8 +129,8 @@ impl Tool for ExportLibrary {
             max_bytes: bytes,
         };
         let finished = job.run(plex.clone(), pending, caps, |progress| call.progress(progress)).await?;
-        call.used(Amounts { items: finished.written.items, bytes: finished.written.bytes });
-        call.affects(affected(&section, Some(finished.written.items), Some(finished.written.bytes)));
+        call.used(Amounts { items: finished.items, bytes: finished.bytes });
+        call.affects(affected(&section, Some(finished.items), Some(finished.bytes)));
         Ok(out(&args, section, finished, started.elapsed()))
     }
 }
@@ -175,12 +175,12 @@ fn out(args: &Args, section: Section, finished: Finished, took: Duration) -> Out
         library: section.title.unwrap_or_default(),
         detail: args.detail,
         output_path: finished.name.to_string(),
-        total_exported: finished.written.items,
+        total_exported: finished.items,
         total_size: finished.total,
         complete: finished.complete,
         changed_during_export: finished.changed,
-        bytes: finished.written.bytes,
-        sha256: finished.written.sha256,
+        bytes: finished.bytes,
+        sha256: finished.sha256,
         seconds: (took.as_secs_f64() * 1000.0).round() / 1000.0,
     }
 }
