@@ -2,10 +2,13 @@
 
 use super::{Failure, start};
 use crate::{config::Settings, server};
-use std::sync::Arc;
+use std::{io::IsTerminal as _, sync::Arc};
 
 pub(super) async fn run(settings: Settings) -> Result<(), Failure> {
     let app = start(settings)?;
+    if std::io::stdin().is_terminal() {
+        tracing::warn!("waiting for an MCP client on standard input; `plex-mcp --help` says what else there is");
+    }
     // The disk may be slow; the client's first request need not wait for it.
     let reported = Arc::clone(&app);
     tokio::task::spawn_blocking(move || reported.report_settings());

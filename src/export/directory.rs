@@ -84,6 +84,21 @@ impl Exports {
     }
 
     /// Begins an export: makes the folders and a temporary file in them.
+    ///
+    /// Without a clearance there is no file:
+    ///
+    /// ```
+    /// use plex_mcp::{export::{directory::{Exports, IfTaken}, name::ExportName}, guard::{Cleared, ExportCaps}};
+    /// fn begin(exports: &Exports, cleared: &Cleared<'_>, name: ExportName, caps: &ExportCaps) {
+    ///     let pending = exports.create(cleared, name, IfTaken::Refuse, caps);
+    /// }
+    /// ```
+    /// ```compile_fail,E0061
+    /// use plex_mcp::{export::{directory::{Exports, IfTaken}, name::ExportName}, guard::ExportCaps};
+    /// fn begin(exports: &Exports, name: ExportName, caps: &ExportCaps) {
+    ///     let pending = exports.create(name, IfTaken::Refuse, caps);
+    /// }
+    /// ```
     pub fn create(
         &self,
         _cleared: &Cleared<'_>,

@@ -66,10 +66,13 @@ fn tail(text: &str, from: usize) -> &str {
 
 /// Where the first byte is that can't be copied. Most text has none, and is looked through many bytes at a time.
 fn first_that_needs_care(text: &[u8]) -> Option<usize> {
-    let (blocks, rest) = text.as_chunks::<16>();
     // Without an early exit inside a block the compiler makes vector code of it.
-    let clean =
-        blocks.iter().take_while(|block| !block.iter().fold(false, |any, &byte| any | needs_care(byte))).count();
+    let any = |block: &[u8; 16]| block.iter().fold(false, |any, &byte| any | needs_care(byte));
+    let (blocks, rest) = text.as_chunks::<16>();
+    let clean = blocks.iter().take_while(|block| !any(block)).count();
+    if clean == blocks.len() && text.last_chunk().is_some_and(|last| !any(last)) {
+        return None;
+    }
     let tail = blocks.get(clean).map_or(rest, |block| block.as_slice());
     tail.iter().position(|&byte| needs_care(byte)).map(|at| clean * 16 + at)
 }

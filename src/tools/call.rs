@@ -37,6 +37,21 @@ impl Caller {
 }
 
 /// One call of a tool with effect `E`.
+///
+/// A call that reads can't be cleared, so its tool can change nothing:
+///
+/// ```
+/// use plex_mcp::{guard::{Plan, Write}, tools::{call::Call, error::ToolError}};
+/// async fn body(call: &Call<'_, Write>) -> Result<(), ToolError> {
+///     call.clear(Plan::default()).await.map(drop)
+/// }
+/// ```
+/// ```compile_fail,E0599
+/// use plex_mcp::{guard::{Plan, Read}, tools::{call::Call, error::ToolError}};
+/// async fn body(call: &Call<'_, Read>) -> Result<(), ToolError> {
+///     call.clear(Plan::default()).await.map(drop)
+/// }
+/// ```
 pub struct Call<'a, E: Effect> {
     app: &'a App,
     permit: Permit<E>,
