@@ -1,4 +1,5 @@
-//! The export of a million films against fetching and dropping the same pages: time, and peak memory of the export.
+//! The export of a million films against fetching and dropping the same pages, one after the other and with pages fetched
+//! ahead as the export does it: time, and peak memory of the export. The sample server runs beside it on the same machine.
 //! `cargo bench --bench million`; `PLEX_MCP_BENCH_MOVIES` asks for another number.
 
 #![allow(
@@ -36,24 +37,26 @@ struct Flags {
     /// Set by cargo.
     #[arg(long)]
     bench: bool,
-    /// Be the process that fetches and drops.
+    /// Be the process that fetches and drops, with or without pages fetched ahead.
     #[arg(long)]
-    drop: bool,
+    drop: Option<bool>,
 }
 
 fn main() {
     let flags = Flags::parse();
-    if flags.drop {
-        return fetch_and_drop(flags.settings);
+    if let Some(ahead) = flags.drop {
+        return fetch_and_drop(flags.settings, ahead);
     }
     let movies = std::env::var("PLEX_MCP_BENCH_MOVIES").unwrap_or_else(|_| "1000000".into());
     let (mut server, url) = serve(&movies);
     let home = tempfile::tempdir().unwrap();
-    let (mut drops, mut exports, mut memory) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
+    let (mut serials, mut drops, mut exports, mut memory) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let drop = |ahead: &str| {
         let mut drop = Command::new(std::env::current_exe().unwrap());
-        drop.arg("--drop").args(["--plex-url", &url, "--plex-token", TOKEN]);
-        let (dropped, _) = run(&mut drop);
+        run(drop.args(["--drop", ahead, "--plex-url", &url, "--plex-token", TOKEN])).0
+    };
+    for round in 0..ROUNDS {
+        let (serial, dropped) = (drop("false"), drop("true"));
         let file = home.path().join("exports/million.json");
         let mut export = Command::new(env!("CARGO_BIN_EXE_plex-mcp"));
         export
@@ -64,21 +67,22 @@ fn main() {
             .env("PLEX_EXPORT_DIR", home.path().join("exports"));
         let (exported, peak) = run(&mut export);
         println!(
-            "round {round}: fetch and drop {dropped:.2?}, export {exported:.2?}, ratio {:.3}, peak memory {} kB, file {} MB",
-            exported.as_secs_f64() / dropped.as_secs_f64(),
+            "round {round}: fetch and drop {serial:.2?} page by page, {dropped:.2?} with pages ahead; export {exported:.2?}; \
+             peak memory {} kB, file {} MB",
             peak.map_or("?".into(), |kilobytes| kilobytes.to_string()),
             size(&file) / 1_000_000
         );
         std::fs::remove_file(file).unwrap();
+        serials.push(serial);
         drops.push(dropped);
         exports.push(exported);
         memory.extend(peak);
     }
     server.kill().unwrap();
     server.wait().unwrap();
-    let (drop, export) = (median(drops), median(exports));
-    let (drop, export) = (drop.as_secs_f64(), export.as_secs_f64());
-    println!("{movies} films: median {export:.2} s against {drop:.2} s, ratio {:.3}", export / drop);
+    let [serial, drop, export] = [serials, drops, exports].map(|times| median(times).as_secs_f64());
+    println!("{movies} films: export {export:.2} s (median); to fetch and drop them took {serial:.2} s page by page, ");
+    println!("{drop:.2} s with pages ahead: ratios {:.3} and {:.3}", export / serial, export / drop);
     println!("{:.0} items a second", movies.parse::<f64>().unwrap() / export);
     println!("peak memory: {:?} kB", memory.iter().max());
 }
@@ -124,16 +128,24 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times.swap_remove(times.len() / 2)
 }
 
-/// The same pages by the same client and pager, looked at no further than to their first tag.
-fn fetch_and_drop(settings: Settings) {
+/// The same pages by the same client, looked at no further than to their first tag.
+fn fetch_and_drop(settings: Settings, ahead: bool) {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let plex = Plex::new(&Config::new(settings).plex.unwrap()).unwrap();
         let request = listing("1", None).with("sort", "addedAt:asc").with("includeGuids", "1");
         let total = Pager::total_of(&plex, &request).await.unwrap().total.unwrap();
-        let mut pager = Pager::new(plex, request, 500, 0, total);
-        while let Some(page) = pager.next().await.unwrap() {
-            let rows = 500.min(total - page.start());
-            pager.account(PageCount { rows, new: rows });
+        if ahead {
+            let mut pager = Pager::new(plex, request, 500, 0, total);
+            while let Some(page) = pager.next().await.unwrap() {
+                let rows = 500.min(total - page.start());
+                pager.account(PageCount { rows, new: rows });
+            }
+        } else {
+            for start in (0..total).step_by(500) {
+                let request = request.clone().with("X-Plex-Container-Start", start.to_string());
+                let text = plex.get(&request.with("X-Plex-Container-Size", "500")).await.unwrap();
+                assert!(text.starts_with("<?xml"));
+            }
         }
     });
 }
