@@ -50,7 +50,7 @@ pub(super) enum Judged {
 
 impl Store {
     pub(super) fn open(path: &Path, clock: Box<dyn Clock>) -> Result<Self, LedgerError> {
-        let on_open = |source| LedgerError::Open { path: path.to_owned(), source };
+        let on_open = |cause| LedgerError::Open { path: path.to_owned(), cause };
         let boot = clock.boot();
         let conn = schema::open(path, &boot, clock.now())?;
         let boot_row = schema::boot_row(&conn, &boot, clock.now()).map_err(on_open)?;
