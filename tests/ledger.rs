@@ -153,12 +153,19 @@ async fn a_ledger_that_can_not_be_used_keeps_the_server_from_starting() {
     let foreign = rusqlite::Connection::open(home.path("foreign.db")).unwrap();
     foreign.execute_batch("CREATE TABLE songs (title TEXT); INSERT INTO songs VALUES ('One');").unwrap();
     drop(foreign);
+    for (name, loss) in [("hollow.db", "DELETE FROM meta"), ("torn.db", "DROP TABLE takes")] {
+        home.set("PLEX_LEDGER", home.path(name).to_str().unwrap());
+        assert_eq!(home.run(&[]).await.code, 0);
+        rusqlite::Connection::open(home.path(name)).unwrap().execute_batch(loss).unwrap();
+    }
     let left = ["damaged.db", "notes.db", "foreign.db"].map(|name| (name, fs::read(home.path(name)).unwrap()));
     for (name, expected) in [
         ("folder", "is a directory"),
         ("damaged.db", "can't be opened"),
         ("notes.db", "file is not a database"),
         ("foreign.db", "is no ledger of plex-mcp"),
+        ("hollow.db", "can't be opened"),
+        ("torn.db", "can't be opened"),
         ("notes.db/ledger.db", "can't be used"),
         ("exports/ledger.json", "lies in the exports directory"),
     ] {
@@ -176,6 +183,21 @@ async fn a_ledger_that_can_not_be_used_keeps_the_server_from_starting() {
     }
     for (name, bytes) in left {
         assert_eq!(fs::read(home.path(name)).unwrap(), bytes, "{name} was touched");
+    }
+
+    // Root may write to it all the same.
+    let locked = home.path("locked.db");
+    home.set("PLEX_LEDGER", locked.to_str().unwrap());
+    assert_eq!(home.run(&[]).await.code, 0);
+    let mut permissions = fs::metadata(&locked).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(&locked, permissions).unwrap();
+    if fs::OpenOptions::new().write(true).open(&locked).is_err() {
+        let Finished { code, stderr, .. } = home.run(&[]).await;
+        assert_eq!((code, stderr.lines().count()), (1, 1), "{stderr}");
+        for part in ["locked.db", "readonly", "PLEX_LEDGER"] {
+            assert!(stderr.contains(part), "{stderr}");
+        }
     }
 }
 
