@@ -21,7 +21,7 @@ use std::{
 };
 use support::{Finished, Home, TOKEN, home};
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     process::Command,
 };
 
@@ -240,11 +240,16 @@ async fn a_variable_that_is_set_to_nothing_counts_as_unset() {
     }
     home.run(&["call", "get_libraries"]).await.done();
     assert_eq!(home.rows().await[0].grant, "default");
-    for name in ["PLEX_POLICY", "PLEX_LEDGER", "PLEX_EXPORT_DIR"] {
-        home.set(name, "");
+    // Elsewhere the user's own directories are not those that HOME names.
+    #[cfg(unix)]
+    {
+        for name in ["PLEX_POLICY", "PLEX_LEDGER", "PLEX_EXPORT_DIR"] {
+            home.set(name, "");
+        }
+        home.run(&["export", "Movies", "--output", "x.json"]).await.done();
+        assert_eq!(home.exported("x.json").len(), 3);
+        assert!(home.path(".local/state/plex-mcp/ledger.db").is_file());
     }
-    home.run(&["export", "Movies", "--output", "x.json"]).await.done();
-    assert_eq!(home.exported("x.json").len(), 3);
     home.set("PLEX_URL", "");
     assert!(home.run(&["call", "get_libraries"]).await.failed(1).contains("PLEX_URL is not set"));
 }
@@ -277,6 +282,19 @@ async fn output_that_no_one_reads_and_odd_log_settings_are_no_failure() {
         assert_eq!((output.status.code(), stderr.as_str()), (Some(0), ""), "{arguments:?} | head");
     }
     assert_eq!(home.exported("x.json").len(), 3);
+
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = home.command();
+    let mut server = command.stdin(Stdio::piped()).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    drop(command);
+    let hello = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"gone","version":"1"}}}"#;
+    server.stdin.take().unwrap().write_all(format!("{hello}\n").as_bytes()).await.unwrap();
+    let output = tokio::time::timeout(Duration::from_secs(10), server.wait_with_output()).await.unwrap().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "a client that does not read is a failure: {stderr}");
+    assert!(stderr.starts_with("plex-mcp: ") && stderr.lines().count() == 1, "{stderr}");
+
     #[cfg(unix)]
     for arguments in commands {
         let mut shell = Command::new("sh");
