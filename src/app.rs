@@ -7,11 +7,17 @@ use crate::{
     plex::http::{Plex, PlexError},
     tools,
 };
-use std::io;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 use tokio::sync::{OnceCell, Semaphore};
 
 /// Calls that run at once; further ones wait their turn. The protocol itself knows no bound.
 const MAX_CALLS: usize = 32;
+
+/// As many links as Linux follows from one to the next.
+const MAX_LINKS: usize = 40;
 
 /// Everything that tools work with.
 #[derive(Debug)]
@@ -48,9 +54,14 @@ pub enum StartError {
     /// The guard let a call through that the policy refuses.
     #[error(transparent)]
     SelfTest(#[from] SelfTestFailed),
-    /// An export could become the policy.
-    #[error("the policy {0} lies in the exports directory, where an export could replace it: move one of the two")]
-    PolicyAmongExports(PolicySource),
+    /// An export could become the policy, or take the ledger's place.
+    #[error("the {what} {} lies in the exports directory, where an export could replace it: move one of the two", .path.display())]
+    AmongExports {
+        /// What lies there.
+        what: &'static str,
+        /// Its path.
+        path: PathBuf,
+    },
 }
 
 /// Why Plex can't be asked.
@@ -70,6 +81,24 @@ pub fn load_policy(source: &PolicySource) -> Result<Policy, StartError> {
     Policy::parse(&text, &tools::subjects()).map_err(|errors| StartError::Policy { from: source.clone(), errors })
 }
 
+/// Refuses a file that lies in the exports directory, or is reached by a link there, which an export could replace.
+fn refuse_among_exports(what: &'static str, path: &Path, exports: &Path) -> Result<(), StartError> {
+    // A directory that is not there yet holds nothing.
+    let Ok(exports) = exports.canonicalize() else { return Ok(()) };
+    let mut link = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let folder = link.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if folder.canonicalize().is_ok_and(|folder| folder.starts_with(&exports)) {
+            return Err(StartError::AmongExports { what, path: path.to_owned() });
+        }
+        match link.read_link() {
+            Ok(target) => link = folder.join(target),
+            Err(_) => break,
+        }
+    }
+    Ok(())
+}
+
 impl App {
     /// Loads the policy and opens the ledger. Sends nothing.
     pub fn new(config: Config) -> Result<Self, StartError> {
@@ -79,13 +108,12 @@ impl App {
             tracing::warn!(policy = %config.policy, "{warning}");
         }
         let exports = Exports::new(config.exports.clone());
-        if let PolicySource::File(policy) = &config.policy
-            && let (Ok(policy), Ok(exports)) = (policy.canonicalize(), exports.path().canonicalize())
-            && policy.starts_with(exports)
-        {
-            return Err(StartError::PolicyAmongExports(config.policy));
+        if let PolicySource::File(file) = &config.policy {
+            refuse_among_exports("policy", file, exports.path())?;
         }
-        let guard = Guard::new(policy, Ledger::open(&config.ledger)?, config.grant.clone());
+        let ledger = Ledger::open(&config.ledger)?;
+        refuse_among_exports("ledger", &config.ledger, exports.path())?;
+        let guard = Guard::new(policy, ledger, config.grant.clone());
         guard.self_test()?;
         Ok(Self { config, guard, exports, places: Semaphore::new(MAX_CALLS), plex: OnceCell::new() })
     }

@@ -13,8 +13,9 @@ use crate::{
     guard::Code,
     tools::error::ToolError,
 };
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, builder::Resettable};
 use std::{
+    ffi::{OsStr, OsString},
     io::{self, Write as _},
     process::ExitCode,
     sync::Arc,
@@ -86,9 +87,31 @@ impl Failure {
     }
 }
 
+/// The command line. A variable that is set to nothing counts as unset, since clients and container files write that for what
+/// was left blank.
+fn command_line() -> clap::Command {
+    Cli::command().mut_args(|argument| {
+        if argument.get_env().is_some_and(is_blank) { argument.env(Resettable::Reset) } else { argument }
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "looks which of the settings' variables are blank; config reads them")]
+fn is_blank(variable: &OsStr) -> bool {
+    std::env::var_os(variable).is_some_and(|value| value.is_empty())
+}
+
+/// The variables that the settings are read from.
+fn setting_variables() -> Vec<OsString> {
+    Cli::command().get_arguments().filter_map(|argument| argument.get_env().map(OsStr::to_owned)).collect()
+}
+
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let Cli { command, settings } = Cli::parse();
+    let arguments = command_line().get_matches();
+    let Cli { command, settings } = match Cli::from_arg_matches(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     init_log();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = match runtime {
@@ -136,7 +159,13 @@ fn start(settings: Settings) -> Result<Arc<App>, Failure> {
     Ok(Arc::new(App::new(Config::new(settings))?))
 }
 
-/// Prints a line on standard output, which is the result of a subcommand. A closed pipe (`| head`) is no failure.
-fn say(text: impl AsRef<str>) {
-    let _ = writeln!(io::stdout(), "{}", text.as_ref());
+/// Prints a line on standard output, which is the result of a subcommand. A closed pipe (`| head`) is no failure, while a
+/// full disk is one.
+fn say(text: impl AsRef<str>) -> Result<(), Failure> {
+    match writeln!(io::stdout(), "{}", text.as_ref()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::Failed(anyhow::anyhow!("standard output can't be written to: {error}")))
+        }
+        _ => Ok(()),
+    }
 }

@@ -225,9 +225,14 @@ impl Guard {
         Ok(Cleared::new(call))
     }
 
-    /// Completes the call's row with what really happened.
-    pub async fn settle<E: Effect>(&self, permit: Permit<E>, end: Settlement) -> Result<(), LedgerError> {
-        match permit.into_stage() {
+    /// Completes the call's row with what really happened. Of a change that was given up after its clearance that can't be
+    /// told.
+    pub async fn settle<E: Effect>(&self, permit: Permit<E>, mut end: Settlement) -> Result<(), LedgerError> {
+        let stage = permit.into_stage();
+        if E::KIND != Kind::Read && matches!(stage, Stage::Recorded(_)) && end.outcome == Outcome::Cancelled {
+            end.outcome = Outcome::Unknown;
+        }
+        match stage {
             Stage::Recorded(entry) => entry.settle(end).await,
             Stage::Judged(draft) => draft.close(end).await,
             Stage::Closed => Ok(()),

@@ -218,10 +218,8 @@ async fn run_guarded<O>(
 fn outcome(error: Option<&ToolError>, kind: Kind) -> Outcome {
     match error {
         None => Outcome::Ok,
-        Some(ToolError::Cancelled) if kind == Kind::Read => Outcome::Cancelled,
-        Some(ToolError::Cancelled | ToolError::TimedOut(_) | ToolError::Internal) if kind != Kind::Read => {
-            Outcome::Unknown
-        }
+        Some(ToolError::Cancelled) => Outcome::Cancelled,
+        Some(ToolError::TimedOut(_) | ToolError::Internal) if kind != Kind::Read => Outcome::Unknown,
         Some(_) => Outcome::Failed,
     }
 }
@@ -231,5 +229,67 @@ async fn finish<E: Effect>(app: &App, call: Call<'_, E>, settlement: Settlement)
     let id = permit.call_id();
     if let Err(error) = app.guard.settle(permit, settlement).await {
         tracing::error!(call = %id, %error, "the outcome of a call could not be recorded; its row says that it began");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::pending;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    async fn run(caller: &Caller, limit: Duration, work: impl Future<Output = Answer> + Send) -> ToolError {
+        tokio::time::timeout(LONG, run_guarded(caller, limit, work)).await.unwrap().unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_and_not_the_end() {
+        let caller = Caller::new("test", None);
+        let at_once = async { panic!("a mistake in a tool") };
+        assert!(matches!(run(&caller, LONG, at_once).await, ToolError::Internal));
+        let later = async {
+            tokio::task::yield_now().await;
+            let rows: [u64; 0] = [];
+            Ok(rows[std::hint::black_box(0)].into())
+        };
+        assert!(matches!(run(&caller, LONG, later).await, ToolError::Internal));
+        let well = run_guarded(&caller, LONG, async { Ok(Value::from(5)) }).await;
+        assert_eq!(well.unwrap(), 5, "the next call is not affected");
+    }
+
+    #[tokio::test]
+    async fn a_call_ends_at_its_time_limit_or_when_it_is_given_up() {
+        let caller = Caller::new("test", None);
+        let short = Duration::from_millis(20);
+        let error = run(&caller, short, pending()).await;
+        assert!(matches!(error, ToolError::TimedOut(limit) if limit == short), "{error}");
+        let cancel = caller.cancelled.clone();
+        let give_up = async {
+            tokio::time::sleep(short).await;
+            cancel.cancel();
+        };
+        let (error, ()) = tokio::join!(run(&caller, LONG, pending()), give_up);
+        assert!(matches!(error, ToolError::Cancelled), "{error}");
+        // Given up before it began: the work is not even looked at.
+        let error = run(&caller, LONG, async { panic!("was run") }).await;
+        assert!(matches!(error, ToolError::Cancelled), "{error}");
+    }
+
+    #[test]
+    fn the_ledger_hears_of_each_end_what_is_certain() {
+        let limit = Duration::from_secs(1);
+        for (error, read, write) in [
+            (None, Outcome::Ok, Outcome::Ok),
+            (Some(ToolError::Cancelled), Outcome::Cancelled, Outcome::Cancelled),
+            (Some(ToolError::TimedOut(limit)), Outcome::Failed, Outcome::Unknown),
+            (Some(ToolError::Internal), Outcome::Failed, Outcome::Unknown),
+            (Some(ToolError::argument("sort", "is wrong")), Outcome::Failed, Outcome::Failed),
+        ] {
+            assert_eq!(outcome(error.as_ref(), Kind::Read), read, "{error:?}");
+            for kind in [Kind::Write, Kind::Destructive] {
+                assert_eq!(outcome(error.as_ref(), kind), write, "{error:?}");
+            }
+        }
     }
 }

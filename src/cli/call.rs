@@ -22,7 +22,7 @@ pub(super) async fn run(options: Options, settings: Settings) -> Result<(), Fail
         .map_err(|error| Failure::Usage(format!("--args must be a JSON object: {error}")))?;
     let app = start(settings)?;
     let result = call(&app, &caller(), &options.tool, arguments).await.map_err(|error| Failure::of_tool(&error))?;
-    say(serde_json::to_string_pretty(&result)?);
+    say(serde_json::to_string_pretty(&result)?)?;
     Ok(())
 }
 

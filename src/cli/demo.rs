@@ -3,7 +3,7 @@
 use super::{
     Failure,
     export::{self, Exported, Libraries, Library},
-    say,
+    say, setting_variables,
 };
 use crate::demo::{Options as Sample, SampleLibrary, SamplePlex};
 use anyhow::Context as _;
@@ -80,31 +80,35 @@ async fn serve(plex: SamplePlex) -> Result<(), Failure> {
     let entry = json!({"mcpServers": {"plex": {
         "command": program, "env": {"PLEX_URL": plex.url(), "PLEX_TOKEN": plex.token()},
     }}});
-    say(format!("A sample Plex server is up at {}", plex.url()));
-    say("Register plex-mcp with it in your MCP client:\n");
-    say(serde_json::to_string_pretty(&entry)?);
+    say(format!("A sample Plex server is up at {}", plex.url()))?;
+    say("Register plex-mcp with it in your MCP client:\n")?;
+    say(serde_json::to_string_pretty(&entry)?)?;
     say(format!(
         "\nWith Claude Code:\n\n  claude mcp add plex --env PLEX_URL={} --env PLEX_TOKEN={} -- {}\n",
         plex.url(),
         plex.token(),
         program.display()
-    ));
-    say("Ctrl-C stops it.");
+    ))?;
+    say("Ctrl-C stops it.")?;
     tokio::signal::ctrl_c().await?;
     plex.stop().await;
     Ok(())
 }
 
 async fn show(plex: SamplePlex, exports: &Path) -> Result<(), Failure> {
-    say(format!("1. A sample Plex server answers at {}, with invented titles.", plex.url()));
+    say(format!("1. A sample Plex server answers at {}, with invented titles.", plex.url()))?;
     let own = tempfile::tempdir()?;
     let policy = own.path().join("policy.toml");
     tokio::fs::write(&policy, POLICY).await?;
 
     say(
         "2. plex-mcp is started as an MCP client starts it: a child process that speaks on its standard input and output.",
-    );
+    )?;
     let mut command = Command::new(std::env::current_exe()?);
+    // What is set for the user's own server has no place here.
+    for variable in setting_variables() {
+        command.env_remove(variable);
+    }
     command
         .env("PLEX_URL", plex.url())
         .env("PLEX_TOKEN", plex.token())
@@ -114,35 +118,35 @@ async fn show(plex: SamplePlex, exports: &Path) -> Result<(), Failure> {
     let bar = if std::io::stderr().is_terminal() { export::bar() } else { ProgressBar::hidden() };
     let client = Client { bar: bar.clone() }.serve(TokioChildProcess::new(command)?).await?;
 
-    say("\n3. The agent asks: get_libraries");
+    say("\n3. The agent asks: get_libraries")?;
     let answer: Libraries = structured(call(&client, "get_libraries", json!({})).await?)?;
     for Library { key, title, kind, count } in answer.libraries {
         let count = count.map_or_else(|| "?".to_owned(), |count| count.to_string());
-        say(format!("   {key:>3}  {title:<14} {kind:<8} {count:>9} items"));
+        say(format!("   {key:>3}  {title:<14} {kind:<8} {count:>9} items"))?;
     }
 
     say(
         "\n4. The agent asks: export_library {\"libraryKey\": \"1\", \"overwrite\": true, \"outputPath\": \"demo.json\"}",
-    );
+    )?;
     let arguments = json!({"libraryKey": "1", "outputPath": "demo.json", "overwrite": true});
     let exported: Exported = structured(call(&client, "export_library", arguments.clone()).await?)?;
     bar.finish_and_clear();
-    say(format!("   {exported}"));
+    say(format!("   {exported}"))?;
     let file = exports.join(&exported.output_path);
-    say("   It begins with:");
+    say("   It begins with:")?;
     for line in first_lines(&file, 3)? {
-        say(format!("   {line}"));
+        say(format!("   {line}"))?;
     }
 
-    say("\n5. The agent asks for the same again. The policy allows one export a minute here:");
+    say("\n5. The agent asks for the same again. The policy allows one export a minute here:")?;
     let refused = call(&client, "export_library", arguments).await?;
-    say(format!("   {}", text(&refused)));
-    say(format!("   {}", refused.structured_content.unwrap_or_default()));
+    say(format!("   {}", text(&refused)))?;
+    say(format!("   {}", refused.structured_content.unwrap_or_default()))?;
     client.cancel().await?;
     plex.stop().await;
 
-    say(format!("\nThe export is in {}.", file.canonicalize().unwrap_or(file).display()));
-    say("Try it in your own MCP client, still without a Plex server:  plex-mcp demo --serve");
+    say(format!("\nThe export is in {}.", file.canonicalize().unwrap_or(file).display()))?;
+    say("Try it in your own MCP client, still without a Plex server:  plex-mcp demo --serve")?;
     Ok(())
 }
 

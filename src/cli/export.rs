@@ -53,8 +53,8 @@ pub(super) async fn run(options: Options, settings: Settings) -> Result<(), Fail
     bar.abort();
     let result = result.map_err(|error| Failure::of_tool(&error))?;
     let exported: Exported = serde_json::from_value(result)?;
-    say(app.config().exports.join(&exported.output_path).display().to_string());
-    say(exported.to_string());
+    say(app.config().exports.join(&exported.output_path).display().to_string())?;
+    say(exported.to_string())?;
     if !exported.complete {
         let _ = writeln!(
             io::stderr(),

@@ -28,8 +28,8 @@ pub(super) fn run(options: Options, settings: Settings) -> Result<(), Failure> {
     let source = file.map_or_else(|| Config::new(settings).policy, PolicySource::File);
     let policy = load_policy(&source)?;
     for warning in policy.warnings() {
-        say(format!("warning: {warning}"));
+        say(format!("warning: {warning}"))?;
     }
-    say(format!("{source} is valid (hash {})", policy.hash()));
+    say(format!("{source} is valid (hash {})", policy.hash()))?;
     Ok(())
 }

@@ -21,7 +21,7 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options, settings: Settings) -> Result<(), Failure> {
     if options.markdown {
-        say(markdown());
+        say(markdown())?;
         return Ok(());
     }
     let policy = load_policy(&Config::new(settings).policy)?;
@@ -40,15 +40,15 @@ pub(super) fn run(options: &Options, settings: Settings) -> Result<(), Failure> 
                 })
             })
             .collect();
-        say(serde_json::to_string_pretty(&rows)?);
+        say(serde_json::to_string_pretty(&rows)?)?;
         return Ok(());
     }
-    say(format!("{:<28} {:<12} {:<8} {:<7} LIMITS", "TOOL", "KIND", "SERVICE", "POLICY"));
+    say(format!("{:<28} {:<12} {:<8} {:<7} LIMITS", "TOOL", "KIND", "SERVICE", "POLICY"))?;
     for (tool, action) in rows {
         let (kind, service) = (tool.subject.kind.as_str(), tool.subject.service.as_str());
         let limits: Vec<_> = policy.verdict(tool.name).into_iter().flat_map(|verdict| &verdict.limits).collect();
         let limits = limits.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        say(format!("{:<28} {kind:<12} {service:<8} {action:<7} {limits}", tool.name));
+        say(format!("{:<28} {kind:<12} {service:<8} {action:<7} {limits}", tool.name))?;
     }
     Ok(())
 }

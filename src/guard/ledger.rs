@@ -44,24 +44,24 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// How many requests may wait; more mean that the file hangs.
 const QUEUE: usize = 1024;
 
-/// Why the ledger can't be used.
+/// Why the ledger can't be used. Each text says all there is to say, so none has a source that would say it again.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// The file or its directory can't be made or looked at.
-    #[error("the ledger {} can't be used: {source}; PLEX_LEDGER names another place", .path.display())]
+    #[error("the ledger {} can't be used: {cause}; PLEX_LEDGER names another place", .path.display())]
     File {
         /// The ledger's file.
         path: PathBuf,
         /// What the system says.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The file is damaged, or SQLite can't open it.
-    #[error("the ledger {} can't be opened: {source}; it is left as it is, PLEX_LEDGER names another place", .path.display())]
+    #[error("the ledger {} can't be opened: {cause}; it is left as it is, PLEX_LEDGER names another place", .path.display())]
     Open {
         /// The ledger's file.
         path: PathBuf,
         /// What SQLite says.
-        source: rusqlite::Error,
+        cause: rusqlite::Error,
     },
     /// The file is a database of something else.
     #[error("{} is no ledger of plex-mcp; it is left as it is, PLEX_LEDGER names another place", .path.display())]
@@ -85,7 +85,7 @@ pub enum LedgerError {
     },
     /// A request failed.
     #[error("the ledger can't be read or written: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(rusqlite::Error),
     /// A row holds what no version wrote.
     #[error("row {seq} of the ledger can't be read: its {column} is unknown")]
     Row {
@@ -103,6 +103,12 @@ pub enum LedgerError {
     /// The ledger's thread has ended.
     #[error("the ledger's thread has ended")]
     Stopped,
+}
+
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
 }
 
 /// A handle to the ledger. Clones share it; the last one to be dropped writes what is left and closes the file.
@@ -138,7 +144,7 @@ impl Ledger {
         let thread = thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || worker::run(store, &queue, &counted))
-            .map_err(|source| LedgerError::File { path: path.to_owned(), source })?;
+            .map_err(|cause| LedgerError::File { path: path.to_owned(), cause })?;
         Ok(Self { shared: Arc::new(Shared { jobs: Some(jobs), thread: Some(thread), floods, digest_key }) })
     }
 

@@ -78,7 +78,8 @@ impl Home {
     /// The binary with this home's settings and nothing else of the environment that concerns it.
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_plex-mcp"));
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PLEX_") || name == "RUST_LOG") {
+        let concerns_it = |name: &str| name.starts_with("PLEX_") || name.starts_with("XDG_") || name == "RUST_LOG";
+        for (name, _) in std::env::vars().filter(|(name, _)| concerns_it(name)) {
             command.env_remove(name);
         }
         command
@@ -96,20 +97,12 @@ impl Home {
 
     /// Runs a subcommand to its end.
     pub async fn run(&self, arguments: &[&str]) -> Finished {
-        let output = self.command().args(arguments).stdin(Stdio::null()).output().await.unwrap();
-        Finished {
-            code: output.status.code().unwrap(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        Finished::of(self.command().args(arguments)).await
     }
 
     /// The binary behind rmcp's client.
     pub async fn connect(&self) -> Client {
-        let (transport, _) = TokioChildProcess::builder(self.command()).stderr(Stdio::null()).spawn().unwrap();
-        let handler = Handler::default();
-        let progress = Arc::clone(&handler.progress);
-        Client { service: handler.serve(transport).await.unwrap(), progress }
+        Client::of(self.command()).await
     }
 
     /// The binary with its lines in the test's own hands.
@@ -165,6 +158,17 @@ pub struct Finished {
     pub stderr: String,
 }
 
+impl Finished {
+    pub async fn of(command: &mut Command) -> Self {
+        let output = command.stdin(Stdio::null()).output().await.unwrap();
+        Self {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
 #[derive(Clone, Default)]
 pub struct Handler {
     progress: Arc<Mutex<Vec<ProgressNotificationParam>>>,
@@ -183,6 +187,13 @@ pub struct Client {
 }
 
 impl Client {
+    pub async fn of(command: Command) -> Self {
+        let (transport, _) = TokioChildProcess::builder(command).stderr(Stdio::null()).spawn().unwrap();
+        let handler = Handler::default();
+        let progress = Arc::clone(&handler.progress);
+        Self { service: handler.serve(transport).await.unwrap(), progress }
+    }
+
     pub async fn try_call(&self, tool: &str, arguments: Value) -> Result<CallToolResult, ServiceError> {
         let arguments: Map<String, Value> = serde_json::from_value(arguments).unwrap();
         self.service.call_tool(CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments)).await

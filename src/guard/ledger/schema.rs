@@ -50,9 +50,12 @@ fn marker(path: &Path) -> PathBuf {
 
 /// Opens the file, or makes it with its directory.
 pub(super) fn open(path: &Path, boot: &Boot, now: Moment) -> Result<Connection, LedgerError> {
-    let on_file = |source| LedgerError::File { path: path.to_owned(), source };
-    let on_open = |source| LedgerError::Open { path: path.to_owned(), source };
+    let on_file = |cause| LedgerError::File { path: path.to_owned(), cause };
+    let on_open = |cause| LedgerError::Open { path: path.to_owned(), cause };
     make_directory(path).map_err(on_file)?;
+    if path.is_dir() {
+        return Err(on_file(io::ErrorKind::IsADirectory.into()));
+    }
     // Looked for first: while two processes make the ledger at once, the marker comes after the tables.
     let marked = marker(path).try_exists().map_err(on_file)?;
     make_file(path).map_err(on_file)?;
@@ -76,7 +79,7 @@ pub(super) fn open(path: &Path, boot: &Boot, now: Moment) -> Result<Connection, 
 
 /// Makes the tables where there are none. Tells whether a ledger was lost.
 fn prepare(conn: &mut Connection, path: &Path, marked: bool, boot: &Boot, now: Moment) -> Result<bool, LedgerError> {
-    let on_open = |source| LedgerError::Open { path: path.to_owned(), source };
+    let on_open = |cause| LedgerError::Open { path: path.to_owned(), cause };
     // Once before anything is written, since even the journal's mode is kept in the file, and again when no one else writes.
     is_made(&conn.transaction().map_err(on_open)?, path)?;
     write_ahead(conn).map_err(on_open)?;
@@ -98,7 +101,7 @@ fn prepare(conn: &mut Connection, path: &Path, marked: bool, boot: &Boot, now: M
 /// Whether the file is a ledger; not yet, where it is empty. Anything else is an error. Within a transaction, for another
 /// process may be making it.
 fn is_made(conn: &Transaction<'_>, path: &Path) -> Result<bool, LedgerError> {
-    let on_open = |source| LedgerError::Open { path: path.to_owned(), source };
+    let on_open = |cause| LedgerError::Open { path: path.to_owned(), cause };
     let pragma = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(on_open);
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
     if application == APPLICATION_ID {

@@ -49,8 +49,9 @@ pub(super) enum Judged {
 }
 
 impl Store {
+    /// Opens the file, and tries whether it can be written to.
     pub(super) fn open(path: &Path, clock: Box<dyn Clock>) -> Result<Self, LedgerError> {
-        let on_open = |source| LedgerError::Open { path: path.to_owned(), source };
+        let on_open = |cause| LedgerError::Open { path: path.to_owned(), cause };
         let boot = clock.boot();
         let conn = schema::open(path, &boot, clock.now())?;
         let boot_row = schema::boot_row(&conn, &boot, clock.now()).map_err(on_open)?;
@@ -70,12 +71,16 @@ impl Store {
             durable: None,
             taken: 0,
         };
-        store.prune()?;
-        Ok(store)
+        match store.prune() {
+            Err(LedgerError::Sqlite(cause)) => Err(on_open(cause)),
+            pruned => pruned.map(|()| store),
+        }
     }
 
     pub(super) fn digest_key(&self) -> Result<[u8; 32], LedgerError> {
-        Ok(self.conn.query_row("SELECT value FROM meta WHERE key = 'digest_key'", [], |row| row.get(0))?)
+        self.conn
+            .query_row("SELECT value FROM meta WHERE key = 'digest_key'", [], |row| row.get(0))
+            .map_err(|cause| LedgerError::Open { path: self.path.clone(), cause })
     }
 
     /// Counts all limits, and takes from all of them or from none, with the row, in one transaction.
