@@ -111,8 +111,9 @@ impl App {
         if let PolicySource::File(file) = &config.policy {
             refuse_among_exports("policy", file, exports.path())?;
         }
-        let ledger = Ledger::open(&config.ledger)?;
+        let ledger = Ledger::open_with_key(&config.ledger, &config.ledger_key)?;
         refuse_among_exports("ledger", &config.ledger, exports.path())?;
+        refuse_among_exports("ledger's key", &config.ledger_key, exports.path())?;
         let guard = Guard::new(policy, ledger, config.grant.clone());
         guard.self_test()?;
         Ok(Self { config, guard, exports, places: Semaphore::new(MAX_CALLS), plex: OnceCell::new() })

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, and what they share.
 
+mod audit;
 mod call;
 mod demo;
 mod export;
@@ -13,10 +14,13 @@ use crate::{
     guard::Code,
     tools::error::ToolError,
 };
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, builder::Resettable};
+use clap::{
+    ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, builder::Resettable, parser::ValueSource,
+};
 use std::{
     ffi::{OsStr, OsString},
     io::{self, Write as _},
+    iter,
     process::ExitCode,
     sync::Arc,
 };
@@ -39,6 +43,7 @@ const AFTER_HELP: &str = "\
 Try it without a Plex server:   plex-mcp demo
 See what an agent may do:       plex-mcp tools
 Export a library yourself:      plex-mcp export Movies
+See what was done:              plex-mcp audit
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or arguments, 3 refused by the policy.
 Logs go to standard error; RUST_LOG=info or debug shows more of them.";
@@ -53,6 +58,8 @@ enum Command {
     Call(call::Options),
     /// Export a library to a file, with a progress bar
     Export(export::Options),
+    /// Show, follow and verify the ledger of all calls
+    Audit(audit::Options),
     /// Look at a policy
     Policy(policy::Options),
     /// Show the server at work on a made-up Plex server, or keep that up to try in your own client
@@ -105,9 +112,16 @@ fn setting_variables() -> Vec<OsString> {
     Cli::command().get_arguments().filter_map(|argument| argument.get_env().map(OsStr::to_owned)).collect()
 }
 
+/// Whether the grant is on the command line, and not only in the environment.
+fn names_grant(arguments: &ArgMatches) -> bool {
+    let all = iter::successors(Some(arguments), |arguments| arguments.subcommand().map(|(_, own)| own));
+    all.into_iter().any(|arguments| arguments.value_source("grant") == Some(ValueSource::CommandLine))
+}
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     let arguments = command_line().get_matches();
+    let grant_is_named = names_grant(&arguments);
     let Cli { command, settings } = match Cli::from_arg_matches(&arguments) {
         Ok(cli) => cli,
         Err(error) => error.exit(),
@@ -118,18 +132,19 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return report(&Failure::Failed(error.into())),
     };
-    match runtime.block_on(run(command.unwrap_or(Command::Serve), settings)) {
+    match runtime.block_on(run(command.unwrap_or(Command::Serve), settings, grant_is_named)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure),
     }
 }
 
-async fn run(command: Command, settings: Settings) -> Result<(), Failure> {
+async fn run(command: Command, settings: Settings, grant_is_named: bool) -> Result<(), Failure> {
     match command {
         Command::Serve => serve::run(settings).await,
         Command::Tools(options) => tools::run(&options, settings),
         Command::Call(options) => call::run(options, settings).await,
         Command::Export(options) => export::run(options, settings).await,
+        Command::Audit(options) => audit::run(options, settings, grant_is_named).await,
         Command::Policy(options) => policy::run(options, settings),
         Command::Demo(options) => demo::run(options).await,
     }

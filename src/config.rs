@@ -3,6 +3,7 @@
 //! A setting that is missing or wrong does not keep the server from starting: clients hide the output of a server that
 //! exits, while the error of a call reaches the person who can mend it.
 
+use crate::guard::Ledger;
 use reqwest::Url;
 use std::{
     fmt, io,
@@ -54,6 +55,9 @@ pub struct Settings {
     /// Ledger of all calls [default: plex-mcp/ledger.db in your state directory]
     #[arg(long, env = "PLEX_LEDGER", global = true, hide_env_values = true, value_name = "FILE")]
     pub ledger: Option<PathBuf>,
+    /// File with the key that signs the ledger's rows [default: beside the ledger, with .key added]
+    #[arg(long, env = "PLEX_LEDGER_KEY_FILE", global = true, hide_env_values = true, value_name = "FILE")]
+    pub ledger_key_file: Option<PathBuf>,
     /// Directory that exports are written to
     #[arg(
         long,
@@ -175,6 +179,8 @@ pub struct Config {
     pub policy: PolicySource,
     /// The ledger's file.
     pub ledger: PathBuf,
+    /// The file with the key of the ledger's chain.
+    pub ledger_key: PathBuf,
     /// The exports directory, as it was named.
     pub exports: PathBuf,
     /// The grant of this client.
@@ -185,10 +191,12 @@ impl Config {
     /// Checks `settings`. Only reads files that they name.
     pub fn new(settings: Settings) -> Self {
         let plex = plex_server(&settings);
+        let ledger = settings.ledger.unwrap_or_else(|| default_ledger(&settings.export_dir));
         Self {
             plex,
             policy: settings.policy.map_or_else(find_policy, PolicySource::File),
-            ledger: settings.ledger.unwrap_or_else(|| default_ledger(&settings.export_dir)),
+            ledger_key: settings.ledger_key_file.unwrap_or_else(|| Ledger::key_beside(&ledger)),
+            ledger,
             exports: settings.export_dir,
             grant: settings.grant,
         }
@@ -314,6 +322,7 @@ mod tests {
             plex_token_file: None,
             policy: None,
             ledger: None,
+            ledger_key_file: None,
             export_dir: "./exports".into(),
             grant: "default".into(),
             plex_ca_file: None,

@@ -24,7 +24,7 @@ mod self_test;
 mod subject;
 
 pub use clock::{Boot, Clock, Moment, SystemClock};
-pub use ledger::{Decision, Ledger, LedgerError, Row};
+pub use ledger::{Audit, DayOfTool, Decision, Filter, Ledger, LedgerError, Row, Verification};
 pub use limit::{Limit, Scope, Unit};
 pub use permit::{Change, Cleared, Destroy, Effect, Permit, Proofs, Read, Write};
 pub use plan::{Affected, Amounts, Facts, Outcome, Plan, Settlement};
@@ -316,6 +316,7 @@ impl Guard {
             decision: Decision::Allow,
             rule: None,
             args: Vec::new(),
+            arg_values: None,
             digest: None,
             affected: Affected::default(),
             outcome: None,

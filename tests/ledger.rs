@@ -212,12 +212,12 @@ async fn a_ledger_in_a_folder_that_is_missing_is_made_for_its_owner_alone() {
         use std::os::unix::fs::PermissionsExt as _;
         let mode = |name: &str| fs::metadata(home.path(name)).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode("a"), mode("a/b")), (0o700, 0o700));
-        for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db.key"] {
             assert_eq!(mode(&format!("a/b/{name}")), 0o600, "{name}");
         }
     }
     client.close().await;
-    assert!(ledger_bytes(&home.path("a/b")).starts_with(b"SQLite format 3\0"));
+    assert!(fs::read(home.path("a/b/ledger.db")).unwrap().starts_with(b"SQLite format 3\0"));
 }
 
 /// Every tool that works is refused within two seconds and a little, for what the ledger can't take, and nothing happens.

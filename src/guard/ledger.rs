@@ -5,19 +5,27 @@
 //! can't be written is not let through. A `Draft` is a call that has no row yet, an `Entry` one that has: dropping either
 //! ends the call in the ledger, so that a cancelled call leaves a row as well.
 
+mod audit;
+mod chain;
 mod digest;
 mod flood;
+mod head;
+mod key;
+mod prune;
 mod row;
 mod schema;
 mod store;
 mod takes;
+mod verify;
 mod worker;
 
+pub use audit::{Audit, DayOfTool, Filter};
 pub use row::{Decision, Row};
+pub use verify::Verification;
 
 use super::{
     clock::{Clock, SystemClock},
-    limit::Limit,
+    limit::{LONGEST_WINDOW, Limit},
     plan::{Affected, Amounts, Outcome, Settlement},
     subject::Kind,
 };
@@ -83,6 +91,32 @@ pub enum LedgerError {
         /// The ledger's file.
         path: PathBuf,
     },
+    /// There is no ledger, and the request was not to make one.
+    #[error("there is no ledger at {}; PLEX_LEDGER names another place", .path.display())]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// What the ledger says of itself is not what a server wrote.
+    #[error("the ledger was altered by another program; `plex-mcp audit verify` says more, and nothing is deleted")]
+    Altered,
+    /// Rows that the limits may still need were to be deleted.
+    #[error("rows of the last {} days are kept, since limits count over that time", LONGEST_WINDOW.as_secs() / 86_400)]
+    TooYoung,
+    /// The key of the ledger's chain is not there any more.
+    #[error("the ledger's key {} is missing, without which its rows can't be vouched for: put it back, or move the ledger away", .path.display())]
+    KeyMissing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The key of the ledger's chain can't be read or made.
+    #[error("the ledger's key {} can't be used: {cause}; PLEX_LEDGER_KEY_FILE names another place", .path.display())]
+    Key {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
     /// A request failed.
     #[error("the ledger can't be read or written: {0}")]
     Sqlite(rusqlite::Error),
@@ -131,12 +165,25 @@ impl Ledger {
     /// A file that is damaged or holds something else is an error. Where the file is gone though there was one (a marker
     /// beside it says so), a new one is made in which every limit counts as used up for one window.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        Self::open_with_clock(path, Box::new(SystemClock::new()))
+        Self::open_with_key(path, &Self::key_beside(path))
+    }
+
+    /// The same with the key of its chain in that file, which is made with the ledger.
+    pub fn open_with_key(path: &Path, key: &Path) -> Result<Self, LedgerError> {
+        Self::start(path, Store::open(path, key, Box::new(SystemClock::new()))?)
     }
 
     /// The same with another source of time.
     pub fn open_with_clock(path: &Path, clock: Box<dyn Clock>) -> Result<Self, LedgerError> {
-        let store = Store::open(path, clock)?;
+        Self::start(path, Store::open(path, &Self::key_beside(path), clock)?)
+    }
+
+    /// Where the key of a ledger's chain is kept if nothing else is said.
+    pub fn key_beside(path: &Path) -> PathBuf {
+        key::beside(path, ".key")
+    }
+
+    fn start(path: &Path, store: Store) -> Result<Self, LedgerError> {
         let digest_key = store.digest_key()?;
         let floods = Arc::new(Floods::default());
         let (jobs, queue) = std::sync::mpsc::sync_channel(QUEUE);
@@ -151,6 +198,21 @@ impl Ledger {
     /// The rows after that number, at most `limit` of them, in order.
     pub async fn rows(&self, after: i64, limit: u32) -> Result<Vec<Row>, LedgerError> {
         self.request(|reply| Job::Rows { after, limit, reply }).await
+    }
+
+    /// Deletes the rows that are older than that, at least 31 days, and gives their number. It is done in steps, so that
+    /// servers go on meanwhile; a row that overlaps with a younger one is kept with it. What is left can be verified.
+    pub async fn prune(&self, older_than: Duration) -> Result<u64, LedgerError> {
+        if older_than < LONGEST_WINDOW {
+            return Err(LedgerError::TooYoung);
+        }
+        let mut deleted = 0;
+        loop {
+            match self.request(|reply| Job::Prune { older_than, reply }).await? {
+                0 => return Ok(deleted),
+                step => deleted += step,
+            }
+        }
     }
 
     /// A call that has no row yet.

@@ -6,8 +6,11 @@ use crate::guard::{
     plan::{Affected, Outcome},
     subject::Kind,
 };
-use rusqlite::{Connection, Row as SqlRow, named_params};
-use serde_json::Value;
+use rusqlite::{
+    Connection, OptionalExtension as _, Row as SqlRow, named_params, params_from_iter,
+    types::{Value as SqlValue, ValueRef},
+};
+use serde_json::{Map, Value};
 
 named! {
     /// What was decided about a call.
@@ -56,6 +59,8 @@ pub struct Row {
     pub rule: Option<String>,
     /// The names of its arguments.
     pub args: Vec<String>,
+    /// Their values, where the policy wants them kept.
+    pub arg_values: Option<Map<String, Value>>,
     /// A keyed digest of its arguments.
     pub digest: Option<String>,
     /// What was touched.
@@ -76,65 +81,112 @@ pub struct Row {
 const MAX_TEXT: usize = 200;
 /// So many titles and argument names are kept.
 const MAX_LIST: usize = 100;
-/// A longer before-state is left out, and the note says so.
-const MAX_BEFORE_BYTES: usize = 256 * 1024;
+/// A longer before-state, or longer values, are left out, and the note says so.
+const MAX_JSON_BYTES: usize = 256 * 1024;
 
-const COLUMNS: &str = "seq, time_ms, call_id, grant, session, client, tool, kind, policy, decision, rule, args, digest, \
-                       library, titles, items, bytes, outcome, duration_ms, before, note, repeats";
+/// The columns that never change, and then those that a completion replaces.
+pub(super) const COLUMNS: &str = "time_ms, call_id, grant, session, client, tool, kind, policy, decision, rule, args, \
+                                  digest, before, note, repeats, arg_values, library, titles, items, bytes, outcome, \
+                                  duration_ms";
+/// How many of the columns never change.
+pub(super) const FIXED: usize = 16;
+/// How many a completion replaces.
+pub(super) const REPLACED: usize = 6;
 
-/// Writes a row and gives its number.
-pub(super) fn insert(conn: &Connection, row: &Row, time_ms: i64) -> Result<i64, LedgerError> {
-    let mut note = row.note.as_deref().map(cut);
-    let mut before = row.before.as_ref().map(ToString::to_string);
-    if let Some(text) = before.take_if(|text| text.len() > MAX_BEFORE_BYTES) {
-        note = Some(format!("the state before has {} bytes and was left out", text.len()));
-    }
-    conn.prepare_cached(
-        "INSERT INTO calls (time_ms, call_id, grant, session, client, tool, kind, policy, decision, rule, args, digest, \
-         library, titles, items, bytes, outcome, duration_ms, before, note, repeats) VALUES (:time_ms, :call_id, :grant, \
-         :session, :client, :tool, :kind, :policy, :decision, :rule, :args, :digest, :library, :titles, :items, :bytes, \
-         :outcome, :duration_ms, :before, :note, :repeats)",
-    )?
-    .execute(named_params! {
-        ":time_ms": time_ms,
-        ":call_id": row.call_id,
-        ":grant": row.grant,
-        ":session": cut(&row.session),
-        ":client": row.client.as_deref().map(cut),
-        ":tool": row.tool,
-        ":kind": row.kind.map(Kind::as_str),
-        ":policy": row.policy,
-        ":decision": row.decision.as_str(),
-        ":rule": row.rule,
-        ":args": list(&row.args),
-        ":digest": row.digest,
-        ":library": row.affected.library.as_deref().map(cut),
-        ":titles": list(&row.affected.titles),
-        ":items": row.affected.items.map(signed),
-        ":bytes": row.affected.bytes.map(signed),
-        ":outcome": outcome_name(row.outcome),
-        ":duration_ms": row.duration_ms.map(signed),
-        ":before": before,
-        ":note": note,
-        ":repeats": signed(row.repeats),
-    })?;
-    Ok(conn.last_insert_rowid())
+/// A row as it was written: the values of `COLUMNS`.
+pub(super) struct Written {
+    pub(super) seq: i64,
+    values: [SqlValue; FIXED + REPLACED],
 }
 
-/// Completes a row; what is not known of the effect stays as it was planned.
+impl Written {
+    pub(super) fn all(&self) -> impl Iterator<Item = ValueRef<'_>> {
+        self.values.iter().map(ValueRef::from)
+    }
+
+    /// What never changes.
+    pub(super) fn fixed(&self) -> impl Iterator<Item = ValueRef<'_>> {
+        self.all().take(FIXED)
+    }
+
+    /// What a completion may replace.
+    pub(super) fn planned(&self) -> Option<String> {
+        planned(self.all().skip(FIXED))
+    }
+}
+
+/// The first four of the replaced columns as JSON; none where they say nothing.
+pub(super) fn planned<'v>(replaced: impl Iterator<Item = ValueRef<'v>>) -> Option<String> {
+    let values: Vec<Value> = replaced
+        .take(REPLACED - 2)
+        .map(|value| match value {
+            ValueRef::Integer(number) => number.into(),
+            ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned().into(),
+            _ => Value::Null,
+        })
+        .collect();
+    let says_something = values.iter().any(|value| !value.is_null() && value != "[]");
+    says_something.then(|| Value::Array(values).to_string())
+}
+
+/// Writes a row.
+pub(super) fn insert(conn: &Connection, row: &Row, time_ms: i64) -> Result<Written, LedgerError> {
+    let mut note = row.note.as_deref().map(cut);
+    let mut before = row.before.as_ref().map(ToString::to_string);
+    if let Some(text) = before.take_if(|text| text.len() > MAX_JSON_BYTES) {
+        note = Some(format!("the state before has {} bytes and was left out", text.len()));
+    }
+    let mut arg_values = row.arg_values.as_ref().map(json);
+    if let Some(text) = arg_values.take_if(|text| text.len() > MAX_JSON_BYTES) {
+        note = Some(format!("the values of the arguments have {} bytes and were left out", text.len()));
+    }
+    let values = [
+        SqlValue::from(time_ms),
+        row.call_id.clone().into(),
+        row.grant.clone().into(),
+        cut(&row.session).into(),
+        row.client.as_deref().map(cut).into(),
+        row.tool.clone().into(),
+        row.kind.map(|kind| kind.as_str().to_owned()).into(),
+        row.policy.clone().into(),
+        row.decision.as_str().to_owned().into(),
+        row.rule.clone().into(),
+        list(&row.args).into(),
+        row.digest.clone().into(),
+        before.into(),
+        note.into(),
+        signed(row.repeats).into(),
+        arg_values.into(),
+        row.affected.library.as_deref().map(cut).into(),
+        list(&row.affected.titles).into(),
+        row.affected.items.map(signed).into(),
+        row.affected.bytes.map(signed).into(),
+        outcome_name(row.outcome).to_owned().into(),
+        row.duration_ms.map(signed).into(),
+    ];
+    conn.prepare_cached(&format!(
+        "INSERT INTO calls ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
+         ?18, ?19, ?20, ?21, ?22)"
+    ))?
+    .execute(params_from_iter(&values))?;
+    Ok(Written { seq: conn.last_insert_rowid(), values })
+}
+
+/// Completes a row; what is not known of the effect stays as it was planned. Gives what the replaced columns hold then, or
+/// nothing where there is no such row.
 pub(super) fn settle(
     conn: &Connection,
     seq: i64,
     outcome: Outcome,
     affected: &Affected,
     duration_ms: u64,
-) -> Result<(), LedgerError> {
-    conn.prepare_cached(
+) -> Result<Option<Vec<SqlValue>>, LedgerError> {
+    let mut statement = conn.prepare_cached(
         "UPDATE calls SET outcome = :outcome, duration_ms = :duration_ms, library = coalesce(:library, library), \
          titles = coalesce(:titles, titles), items = coalesce(:items, items), bytes = coalesce(:bytes, bytes) \
-         WHERE seq = :seq",
-    )?
-    .execute(named_params! {
+         WHERE seq = :seq RETURNING library, titles, items, bytes, outcome, duration_ms",
+    )?;
+    let values = named_params! {
         ":outcome": outcome.as_str(),
         ":duration_ms": signed(duration_ms),
         ":library": affected.library.as_deref().map(cut),
@@ -142,14 +194,14 @@ pub(super) fn settle(
         ":items": affected.items.map(signed),
         ":bytes": affected.bytes.map(signed),
         ":seq": seq,
-    })?;
-    Ok(())
+    };
+    Ok(statement.query_row(values, |row| (0..REPLACED).map(|i| row.get(i)).collect()).optional()?)
 }
 
 /// The rows after that number.
 pub(super) fn read(conn: &Connection, after: i64, limit: u32) -> Result<Vec<Row>, LedgerError> {
     let mut statement =
-        conn.prepare_cached(&format!("SELECT {COLUMNS} FROM calls WHERE seq > ?1 ORDER BY seq LIMIT ?2"))?;
+        conn.prepare_cached(&format!("SELECT seq, {COLUMNS} FROM calls WHERE seq > ?1 ORDER BY seq LIMIT ?2"))?;
     let mut rows = statement.query((after, limit))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
@@ -158,7 +210,7 @@ pub(super) fn read(conn: &Connection, after: i64, limit: u32) -> Result<Vec<Row>
     Ok(found)
 }
 
-fn from_sql(row: &SqlRow<'_>) -> Result<Row, LedgerError> {
+pub(super) fn from_sql(row: &SqlRow<'_>) -> Result<Row, LedgerError> {
     let seq = row.get("seq")?;
     let wrong = |column| LedgerError::Row { seq, column };
     let kind = row.get::<_, Option<String>>("kind")?;
@@ -170,6 +222,7 @@ fn from_sql(row: &SqlRow<'_>) -> Result<Row, LedgerError> {
         row.get::<_, Option<i64>>(column)?.map(|n| u64::try_from(n).map_err(|_| wrong(column))).transpose()
     };
     let before = row.get::<_, Option<String>>("before")?;
+    let arg_values = row.get::<_, Option<String>>("arg_values")?;
     Ok(Row {
         seq,
         time_ms: row.get("time_ms")?,
@@ -183,6 +236,7 @@ fn from_sql(row: &SqlRow<'_>) -> Result<Row, LedgerError> {
         decision: Decision::from_name(&row.get::<_, String>("decision")?).ok_or(wrong("decision"))?,
         rule: row.get("rule")?,
         args: strings("args")?,
+        arg_values: arg_values.map(|text| serde_json::from_str(&text).map_err(|_| wrong("arg_values"))).transpose()?,
         digest: row.get("digest")?,
         affected: Affected {
             library: row.get("library")?,
@@ -206,6 +260,10 @@ const NONE: &str = "none";
 
 fn outcome_name(outcome: Option<Outcome>) -> &'static str {
     outcome.map_or(NONE, Outcome::as_str)
+}
+
+fn json(values: &Map<String, Value>) -> String {
+    Value::Object(values.clone()).to_string()
 }
 
 fn cut(text: &str) -> String {

@@ -1,10 +1,13 @@
 //! The ledger's file: making it, recognising it, and telling a lost one from a new one.
 
-use super::LedgerError;
+use super::{
+    LedgerError,
+    chain::{self, Checkpoint},
+    key::{Code, Key, beside},
+};
 use crate::guard::clock::{Boot, Moment};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use std::{
-    ffi::OsString,
     fs::{DirBuilder, OpenOptions},
     io,
     path::{Path, PathBuf},
@@ -13,7 +16,9 @@ use std::{
 
 /// The letters `PlxM`, so that other programs' files are recognised.
 const APPLICATION_ID: i64 = 0x506c_784d;
-const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
+/// The version that had no chain.
+const UNCHAINED: i64 = 1;
 
 /// A take's `uptime_ns` counts within its boot. `high_ns` and `low_ns` are the most and the least that the wall clock was
 /// ever seen ahead of the boot's uptime: with them the takes of earlier boots are aged as if they were as young as any
@@ -43,13 +48,11 @@ const STEP_NS: i64 = 1_000_000_000;
 
 /// The file beside the ledger that says there was one.
 fn marker(path: &Path) -> PathBuf {
-    let mut name = path.file_name().map(OsString::from).unwrap_or_default();
-    name.push(".marker");
-    path.with_file_name(name)
+    beside(path, ".marker")
 }
 
 /// Opens the file, or makes it with its directory.
-pub(super) fn open(path: &Path, boot: &Boot, now: Moment) -> Result<Connection, LedgerError> {
+pub(super) fn open(path: &Path, key: &Path, boot: &Boot, now: Moment) -> Result<(Connection, Key), LedgerError> {
     let on_file = |cause| LedgerError::File { path: path.to_owned(), cause };
     let on_open = |cause| LedgerError::Open { path: path.to_owned(), cause };
     make_directory(path).map_err(on_file)?;
@@ -64,7 +67,7 @@ pub(super) fn open(path: &Path, boot: &Boot, now: Moment) -> Result<Connection, 
     let mut conn = Connection::open_with_flags(path, flags).map_err(on_open)?;
     conn.set_prepared_statement_cache_capacity(32);
     conn.busy_handler(Some(wait_a_little)).map_err(on_open)?;
-    let lost = prepare(&mut conn, path, marked, boot, now)?;
+    let (lost, key) = prepare(&mut conn, path, key, marked, boot, now)?;
     if lost {
         tracing::error!(
             ledger = %path.display(),
@@ -74,44 +77,73 @@ pub(super) fn open(path: &Path, boot: &Boot, now: Moment) -> Result<Connection, 
     if !marked {
         make_file(&marker(path)).map_err(on_file)?;
     }
-    Ok(conn)
+    Ok((conn, key))
 }
 
-/// Makes the tables where there are none. Tells whether a ledger was lost.
-fn prepare(conn: &mut Connection, path: &Path, marked: bool, boot: &Boot, now: Moment) -> Result<bool, LedgerError> {
+/// Makes the tables where there are none, or what a ledger of an earlier version lacks. Tells whether a ledger was lost.
+fn prepare(
+    conn: &mut Connection,
+    path: &Path,
+    key: &Path,
+    marked: bool,
+    boot: &Boot,
+    now: Moment,
+) -> Result<(bool, Key), LedgerError> {
     let on_open = |cause| LedgerError::Open { path: path.to_owned(), cause };
     // Once before anything is written, since even the journal's mode is kept in the file, and again when no one else writes.
-    is_made(&conn.transaction().map_err(on_open)?, path)?;
+    let tx = conn.transaction().map_err(on_open)?;
+    version(&tx, path)?;
+    drop(tx);
     write_ahead(conn).map_err(on_open)?;
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(on_open)?;
-    if is_made(&tx, path)? {
-        return Ok(false);
+    let version = version(&tx, path)?;
+    if version == Some(VERSION) {
+        return Ok((false, Key::load(key)?));
+    }
+    // Made within the transaction, and so once.
+    let key = Key::load_or_make(key)?;
+    if version == Some(UNCHAINED) {
+        chained(&tx, &key).map_err(on_open)?;
+        tx.commit().map_err(on_open)?;
+        return Ok((false, key));
     }
     tx.execute_batch(TABLES).map_err(on_open)?;
+    chained(&tx, &key).map_err(on_open)?;
     tx.pragma_update(None, "application_id", APPLICATION_ID).map_err(on_open)?;
-    tx.pragma_update(None, "user_version", VERSION).map_err(on_open)?;
     if marked {
         let boot = boot_row(&tx, boot, now).map_err(on_open)?;
         tx.execute("INSERT INTO takes VALUES (0, ?1, ?2, 0, '', 1)", (boot.id, now.uptime_ns)).map_err(on_open)?;
     }
     tx.commit().map_err(on_open)?;
-    Ok(marked)
+    Ok((marked, key))
 }
 
-/// Whether the file is a ledger; not yet, where it is empty. Anything else is an error. Within a transaction, for another
-/// process may be making it.
-fn is_made(conn: &Transaction<'_>, path: &Path) -> Result<bool, LedgerError> {
+/// Makes the second version of the first: rows that are there already are not covered by the chain.
+fn chained(tx: &Transaction<'_>, key: &Key) -> rusqlite::Result<()> {
+    tx.execute_batch("ALTER TABLE calls ADD COLUMN arg_values TEXT")?;
+    tx.execute_batch(chain::TABLES)?;
+    let (last, unchained) = tx.query_row("SELECT coalesce(max(seq), 0), count(*) FROM calls", [], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get(1)?))
+    })?;
+    Checkpoint { n: 0, code: Code::default(), first_seq: last + 1, unchained }.write(tx, key)?;
+    tx.pragma_update(None, "user_version", VERSION)
+}
+
+/// The version of the ledger that the file is; none where it is empty yet. Anything else is an error. Within a transaction,
+/// for another process may be making it.
+pub(super) fn version(conn: &Connection, path: &Path) -> Result<Option<i64>, LedgerError> {
     let on_open = |cause| LedgerError::Open { path: path.to_owned(), cause };
     let pragma = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(on_open);
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
     if application == APPLICATION_ID {
-        return if version == VERSION { Ok(true) } else { Err(LedgerError::Newer { path: path.to_owned(), version }) };
+        let known = (UNCHAINED..=VERSION).contains(&version);
+        return if known { Ok(Some(version)) } else { Err(LedgerError::Newer { path: path.to_owned(), version }) };
     }
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(on_open)?;
     if application != 0 || version != 0 || tables != 0 {
         return Err(LedgerError::Foreign { path: path.to_owned() });
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// This boot's row.

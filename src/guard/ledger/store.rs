@@ -2,6 +2,10 @@
 
 use super::{
     LedgerError, Settling,
+    chain::{Chain, Event},
+    head::HeadFile,
+    key::beside,
+    prune,
     row::{self, Decision, Row},
     schema::{self, BootRow},
     takes::{self, Count, Counters, Over, Take},
@@ -11,8 +15,11 @@ use crate::guard::{
     clock::{Boot, Clock},
     plan::Outcome,
 };
-use rusqlite::{Connection, TransactionBehavior};
-use std::path::{Path, PathBuf};
+use rusqlite::{Connection, TransactionBehavior, types::ValueRef};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// After so many takes the old ones are deleted.
 const PRUNE_EVERY: usize = 4096;
@@ -22,6 +29,7 @@ const UNUSED: i64 = -1;
 
 pub(super) struct Store {
     conn: Connection,
+    chain: Chain,
     path: PathBuf,
     /// Which file was opened, where the system can tell.
     identity: Option<(u64, u64)>,
@@ -50,10 +58,11 @@ pub(super) enum Judged {
 
 impl Store {
     /// Opens the file, and tries whether it can be written to.
-    pub(super) fn open(path: &Path, clock: Box<dyn Clock>) -> Result<Self, LedgerError> {
+    pub(super) fn open(path: &Path, key: &Path, clock: Box<dyn Clock>) -> Result<Self, LedgerError> {
         let on_open = |cause| LedgerError::Open { path: path.to_owned(), cause };
         let boot = clock.boot();
-        let conn = schema::open(path, &boot, clock.now())?;
+        let (conn, key) = schema::open(path, key, &boot, clock.now())?;
+        let chain = Chain::new(key, HeadFile::new(beside(path, ".head")));
         let boot_row = schema::boot_row(&conn, &boot, clock.now()).map_err(on_open)?;
         let lost = conn
             .query_row("SELECT EXISTS (SELECT 1 FROM takes WHERE counter = 0)", [], |row| row.get(0))
@@ -61,6 +70,7 @@ impl Store {
         let identity = identity(path);
         let mut store = Self {
             conn,
+            chain,
             path: path.to_owned(),
             identity,
             clock,
@@ -107,13 +117,17 @@ impl Store {
         if let Some((ask, over)) = refused {
             row.decision = Decision::Limit;
             row.rule = asks.get(ask).map(|ask| ask.limit.rule.clone());
-            row::insert(&tx, row, time_ms)?;
+            let row = row::insert(&tx, row, time_ms)?;
+            let link = self.chain.append(&tx, Event::Whole, row.seq, None, row.all())?;
             tx.commit()?;
+            self.chain.committed(link);
             return Ok(Judged::Over { ask, over });
         }
         // Until it is settled, and for ever if this process is killed before that.
         row.outcome = Some(Outcome::Unknown);
-        let seq = row::insert(&tx, row, time_ms)?;
+        let row = row::insert(&tx, row, time_ms)?;
+        let seq = row.seq;
+        let link = self.chain.append(&tx, Event::Begin, seq, row.planned().as_deref(), row.fixed())?;
         let mut takes: Vec<Take> = Vec::with_capacity(asks.len());
         for ask in asks {
             let counter = self.counters.find_or_make(&tx, &ask.limit)?;
@@ -123,6 +137,7 @@ impl Store {
             }
         }
         tx.commit()?;
+        self.chain.committed(link);
         self.taken += takes.len();
         if self.taken >= PRUNE_EVERY {
             self.taken = 0;
@@ -153,7 +168,11 @@ impl Store {
     pub(super) fn insert(&mut self, row: &Row) -> Result<(), LedgerError> {
         self.in_place()?;
         self.set_durable(false)?;
-        row::insert(&self.conn, row, self.clock.now().wall_ns / 1_000_000)?;
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let row = row::insert(&tx, row, self.clock.now().wall_ns / 1_000_000)?;
+        let link = self.chain.append(&tx, Event::Whole, row.seq, None, row.all())?;
+        tx.commit()?;
+        self.chain.committed(link);
         Ok(())
     }
 
@@ -162,14 +181,36 @@ impl Store {
         self.in_place()?;
         self.set_durable(false)?;
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        row::settle(&tx, end.seq, end.outcome, &end.affected, end.duration_ms)?;
+        let row = row::settle(&tx, end.seq, end.outcome, &end.affected, end.duration_ms)?;
         takes::settle(&tx, end.seq, &end.takes, end.used, end.nothing_sent)?;
+        let row = row.as_deref().map(|row| row.iter().map(ValueRef::from));
+        let link = row.map(|row| self.chain.append(&tx, Event::End, end.seq, None, row)).transpose()?;
         tx.commit()?;
+        if let Some(link) = link {
+            self.chain.committed(link);
+        }
         Ok(())
     }
 
     pub(super) fn rows(&self, after: i64, limit: u32) -> Result<Vec<Row>, LedgerError> {
         row::read(&self.conn, after, limit)
+    }
+
+    /// Brings the head of the chain up to date: after the answer, since no one has to wait for it.
+    pub(super) fn keep_head(&mut self) {
+        self.chain.keep_head();
+    }
+
+    /// Deletes some of the rows that are older than that, and gives how many.
+    pub(super) fn prune_rows(&mut self, older_than: Duration) -> Result<u64, LedgerError> {
+        self.in_place()?;
+        self.set_durable(true)?;
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let age_ms = i64::try_from(older_than.as_millis()).unwrap_or(i64::MAX);
+        let before_ms = (self.clock.now().wall_ns / 1_000_000).saturating_sub(age_ms);
+        let deleted = prune::step(&tx, self.chain.key(), before_ms)?;
+        tx.commit()?;
+        Ok(deleted)
     }
 
     fn prune(&mut self) -> Result<(), LedgerError> {

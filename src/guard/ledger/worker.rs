@@ -60,6 +60,8 @@ pub(super) enum Job {
     Settle { settling: Settling, reply: Option<Reply<()>> },
     /// Read rows.
     Rows { after: i64, limit: u32, reply: Reply<Vec<Row>> },
+    /// Delete some of the rows that are older than that.
+    Prune { older_than: Duration, reply: Reply<u64> },
     /// Write what is counted in a second from now.
     Flush,
 }
@@ -82,8 +84,10 @@ pub(super) fn run(mut store: Store, jobs: &Receiver<Job>, floods: &Floods) {
             flush_at = None;
             flush(&mut store, floods);
         }
+        store.keep_head();
     }
     flush(&mut store, floods);
+    store.keep_head();
 }
 
 fn flush(store: &mut Store, floods: &Floods) {
@@ -138,6 +142,7 @@ fn serve(store: &mut Store, job: Job) {
         Job::Note { row, reply } => answer(reply, store.insert(&row)),
         Job::Settle { settling, reply } => answer(reply, store.settle(&settling)),
         Job::Rows { after, limit, reply } => drop(reply.answer.send(store.rows(after, limit))),
+        Job::Prune { older_than, reply } => drop(reply.answer.send(store.prune_rows(older_than))),
         Job::Flush => {}
     }
 }

@@ -3,6 +3,7 @@
 mod properties;
 
 use super::*;
+use crate::guard::Ledger;
 use crate::guard::{
     clock::Moment,
     limit::{Limit, Scope, Unit},
@@ -81,8 +82,12 @@ impl Place {
         self.dir.path().join("ledger.db")
     }
 
+    fn key(&self) -> PathBuf {
+        Ledger::key_beside(&self.path())
+    }
+
     fn open(&self) -> Store {
-        let store = Store::open(&self.path(), Box::new(self.clock.clone())).unwrap();
+        let store = Store::open(&self.path(), &self.key(), Box::new(self.clock.clone())).unwrap();
         // The files of a test need not survive a power cut.
         store.conn.pragma_update(None, "synchronous", "OFF").unwrap();
         Store { durable: Some(false), ..store }
@@ -109,6 +114,7 @@ fn row() -> Row {
         decision: Decision::Allow,
         rule: None,
         args: vec![],
+        arg_values: None,
         digest: None,
         affected: Affected::default(),
         outcome: None,
@@ -227,7 +233,7 @@ fn where_boots_have_no_names_each_process_counts_the_others_by_the_wall_clock() 
         }
     }
     let place = Place::new();
-    let open = |name| Store::open(&place.path(), Box::new(Unnamed(place.clock.clone(), name))).unwrap();
+    let open = |name| Store::open(&place.path(), &place.key(), Box::new(Unnamed(place.clock.clone(), name))).unwrap();
     let (mut a, mut b) = (open("a"), open("b"));
     let two = asks(&[limit("c", Unit::Calls, 60, 2, Scope::Server)], "a", 0);
     admit(&mut a, &two).unwrap();
@@ -275,7 +281,7 @@ fn an_emptied_ledger_is_a_lost_one() {
 
 #[test]
 fn what_is_no_ledger_is_left_as_it_is() {
-    let open = |place: &Place| Store::open(&place.path(), Box::new(place.clock.clone())).err().unwrap();
+    let open = |place: &Place| Store::open(&place.path(), &place.key(), Box::new(place.clock.clone())).err().unwrap();
     let place = Place::new();
     let text = b"no database, but someone's notes, longer than any header could be ".repeat(20);
     #[expect(clippy::disallowed_methods, reason = "the test plays another program")]
@@ -296,8 +302,8 @@ fn what_is_no_ledger_is_left_as_it_is() {
     assert_eq!(mode, "delete");
 
     let place = Place::new();
-    place.open().conn.pragma_update(None, "user_version", 2).unwrap();
-    assert!(matches!(open(&place), LedgerError::Newer { version: 2, .. }));
+    place.open().conn.pragma_update(None, "user_version", schema::VERSION + 1).unwrap();
+    assert!(matches!(open(&place), LedgerError::Newer { version: 3, .. }));
 }
 
 #[cfg(unix)]
@@ -319,7 +325,7 @@ fn only_the_owner_reads_the_ledger() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("made/for/it/ledger.db");
-    let mut store = Store::open(&path, Box::new(Manual::new())).unwrap();
+    let mut store = Store::open(&path, &Ledger::key_beside(&path), Box::new(Manual::new())).unwrap();
     admit(&mut store, &[]).unwrap();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     for file in std::fs::read_dir(path.parent().unwrap()).unwrap() {
