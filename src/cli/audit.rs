@@ -14,7 +14,10 @@ use clap::Subcommand;
 use std::{path::PathBuf, time::Duration};
 
 #[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "With --grant NAME on the command line, only the calls under that name are shown."
+)]
 pub(super) struct Options {
     #[command(subcommand)]
     command: Option<Command>,

@@ -93,6 +93,16 @@ impl Checkpoint {
         })
     }
 
+    /// What to go on from where no checkpoint can be believed: the first entry that is there.
+    pub(super) fn from_first(conn: &Connection) -> rusqlite::Result<Self> {
+        let (n, first_seq) = conn.query_row(
+            "SELECT coalesce(min(n), 1), coalesce((SELECT seq FROM chain ORDER BY n LIMIT 1), 1) FROM chain",
+            [],
+            |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)),
+        )?;
+        Ok(Self { n: n.saturating_sub(1), code: Code::default(), first_seq, unchained: 0 })
+    }
+
     /// Puts this one in the place of the one before.
     pub(super) fn write(&self, tx: &Connection, key: &Key) -> rusqlite::Result<()> {
         tx.execute("DELETE FROM checkpoint", [])?;
@@ -166,7 +176,7 @@ impl Chain {
         planned: Option<&str>,
         row: impl IntoIterator<Item = ValueRef<'v>>,
     ) -> rusqlite::Result<Link> {
-        let n = previous.n + 1;
+        let n = previous.n.saturating_add(1);
         let mut buffer = Content::default();
         content(&mut buffer, &previous.code, (n, event.as_str(), seq), planned, row);
         let code = self.key.code(&buffer);
@@ -184,16 +194,17 @@ impl Chain {
     fn go_on(&self, tx: &Connection, n: i64, code: Code) -> Result<Link, LedgerError> {
         let rows = tx.prepare_cached("SELECT coalesce(max(seq), 0) FROM calls")?.query_row([], |row| row.get(0))?;
         let mut link = Link { n, seq: rows, code };
+        let (checkpoint, _) = Checkpoint::read(tx)?;
         let mut gaps = Vec::new();
         match self.head.read(&self.key) {
             // Where nothing was ever chained there need not be a head yet.
             Head::Missing if n == 0 => {}
             Head::Missing => gaps.push("the head was missing".to_owned()),
             Head::Foreign => gaps.push("the head was not of this ledger".to_owned()),
-            Head::At(head) => gaps.extend(lost(tx, head)?),
+            Head::At(head) => gaps.extend(lost(tx, checkpoint, head)?),
         }
         if let Some(known) = self.known
-            && let Some(gap) = lost(tx, known)?
+            && let Some(gap) = lost(tx, checkpoint, known)?
             && !gaps.contains(&gap)
         {
             gaps.push(gap);
@@ -234,8 +245,7 @@ pub(super) fn last(conn: &Connection) -> rusqlite::Result<(i64, Code)> {
 }
 
 /// What is missing where the chain does not hold an entry that it once held.
-pub(super) fn lost(conn: &Connection, link: Link) -> rusqlite::Result<Option<String>> {
-    let (checkpoint, _) = Checkpoint::read(conn)?;
+pub(super) fn lost(conn: &Connection, checkpoint: Checkpoint, link: Link) -> rusqlite::Result<Option<String>> {
     let there = match link.n.cmp(&checkpoint.n) {
         Ordering::Less => true,
         Ordering::Equal => link.code == checkpoint.code,

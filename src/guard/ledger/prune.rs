@@ -50,7 +50,7 @@ fn first_kept(tx: &Connection, before_ms: i64, most: i64) -> Result<(i64, bool),
         tx.query_row(&format!("SELECT count(*), coalesce(max(seq), 0) FROM ({oldest})"), [most], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
-    Ok((last + 1, count < most))
+    Ok((last.saturating_add(1), count < most))
 }
 
 struct Next {

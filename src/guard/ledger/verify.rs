@@ -9,11 +9,14 @@ use super::{
     row::{self, FIXED, REPLACED},
 };
 use roaring::RoaringTreemap;
-use rusqlite::{Connection, Row as SqlRow, types::ValueRef};
+use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, types::ValueRef};
 use std::collections::BTreeMap;
 
 /// How many entries with a wrong code are kept, to see whether rows changed places.
 const MAX_WRONG: usize = 1000;
+
+/// How many rows are named as removed from one place.
+const MAX_NAMED: i64 = 1_000_000;
 
 /// Where the row's columns begin in a row of the query.
 const OF_CALL: usize = 5;
@@ -92,21 +95,28 @@ pub(super) fn run(conn: &mut Connection, key: Option<&Key>, head: &HeadFile) -> 
     let head = key.map_or(Head::Missing, |key| head.read(key));
     let tx = conn.transaction()?;
     let count = tx.query_row("SELECT count(*) FROM calls", [], |row| row.get::<_, i64>(0))?.unsigned_abs();
-    if !tx.table_exists(None, "chain")? {
-        return Ok(Verification { rows: count, unchained: count, ..Verification::default() });
+    if !tx.table_exists(None, "chain")? || !tx.table_exists(None, "checkpoint")? {
+        // A head says that there was a chain.
+        let tail_cut = matches!(head, Head::At(link) if link.n > 0);
+        return Ok(Verification { rows: count, unchained: count, tail_cut, ..Verification::default() });
     }
     let Some(key) = key else {
         return Ok(Verification { rows: count, key_missing: true, ..Verification::default() });
     };
-    let (checkpoint, signature) = Checkpoint::read(&tx)?;
+    let signed =
+        Checkpoint::read(&tx).optional()?.filter(|(checkpoint, signature)| *signature == checkpoint.signature(key));
+    let checkpoint = match signed {
+        Some((checkpoint, _)) => checkpoint,
+        None => Checkpoint::from_first(&tx)?,
+    };
     let mut walk = Walk::default();
     walk.found.rows = count;
-    walk.found.checkpoint_altered = signature != checkpoint.signature(key);
+    walk.found.checkpoint_altered = signed.is_none();
     let last = walk.entries(&tx, key, checkpoint, head)?;
     walk.rows(&tx, checkpoint)?;
     walk.swapped(&tx, key)?;
     walk.unended(&tx)?;
-    let cut_from = walk.tail(&tx, head, last)?;
+    let cut_from = walk.tail(&tx, checkpoint, head, last)?;
     Ok(walk.finish(cut_from))
 }
 
@@ -131,11 +141,12 @@ impl Walk {
             let code: Code = row.get(4).unwrap_or_default();
             let event_kind = Event::from_name(event);
             let has_row = row.get_ref(OF_CALL)? != ValueRef::Null;
-            let gap = entry_n != n + 1;
+            let gap = entry_n != n.saturating_add(1);
             let begins = matches!(event_kind, Some(Event::Begin | Event::Whole));
 
             if begins && gap {
-                self.removed.extend((next_seq..seq).map(unsigned));
+                // Where the number was made up, naming them all would take for ever.
+                self.removed.extend((next_seq..seq.min(next_seq.saturating_add(MAX_NAMED))).map(unsigned));
             } else if gap && event_kind == Some(Event::End) && !self.begun.contains(unsigned(seq)) {
                 self.removed.insert(unsigned(seq));
             } else if gap {
@@ -149,7 +160,7 @@ impl Walk {
             let covered = covered(event_kind, row)?;
             chain::content(&mut buffer, &previous, (entry_n, event, seq), planned, covered);
             let right = key.code(&buffer) == code;
-            if event_kind == Some(Event::Gap) && (right || gap) {
+            if event_kind == Some(Event::Gap) {
                 self.found.gaps.push((entry_n, planned.unwrap_or_default().to_owned()));
             } else if !has_row {
                 self.removed.insert(unsigned(seq));
@@ -174,7 +185,7 @@ impl Walk {
                 _ => {}
             }
             if begins {
-                next_seq = next_seq.max(seq + 1);
+                next_seq = next_seq.max(seq.saturating_add(1));
             }
             (n, previous) = (entry_n, code);
         }
@@ -250,7 +261,13 @@ impl Walk {
     }
 
     /// Whether the chain goes as far as the head. Gives the first row of those that are cut off.
-    fn tail(&mut self, conn: &Connection, head: Head, last: i64) -> Result<Option<Link>, LedgerError> {
+    fn tail(
+        &mut self,
+        conn: &Connection,
+        from: Checkpoint,
+        head: Head,
+        last: i64,
+    ) -> Result<Option<Link>, LedgerError> {
         match head {
             Head::Missing => self.found.head_missing = last > 0,
             Head::Foreign => self.found.head_replaced = true,
@@ -259,7 +276,7 @@ impl Walk {
                 return Ok(Some(link));
             }
             // The entry is there with another code than the head's: what came after the head's was written anew.
-            Head::At(link) => self.found.tail_cut = self.altered.is_empty() && chain::lost(conn, link)?.is_some(),
+            Head::At(link) => self.found.tail_cut = self.altered.is_empty() && chain::lost(conn, from, link)?.is_some(),
         }
         Ok(None)
     }
@@ -269,7 +286,7 @@ impl Walk {
         let mut top = self.begun.max().into_iter().chain(self.removed.max()).max().unwrap_or_default();
         let mut cut = Vec::new();
         if let Some(link) = head {
-            cut.extend((signed(top) + 1..=link.seq).rev());
+            cut.extend((signed(top).saturating_add(1)..=link.seq).rev());
             if cut.is_empty() {
                 // Only completions are gone.
                 cut.extend(self.open.keys().rev().filter(|seq| !self.removed.contains(unsigned(**seq))));

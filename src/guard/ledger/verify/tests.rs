@@ -5,7 +5,7 @@
 use super::*;
 use crate::guard::{
     Affected, Decision, Ledger, Outcome, Row, Settlement, SystemClock,
-    ledger::{Audit, LedgerError, key::beside, store::Store},
+    ledger::{Audit, LedgerError, chain::Chain, key::beside, store::Store},
 };
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -273,6 +273,30 @@ async fn rows_of_the_version_before_are_kept_and_counted_as_unchained() {
 }
 
 #[tokio::test]
+async fn a_chain_that_is_taken_away_whole_is_missed() {
+    let place = Place::new().await;
+    let found = place.after("DELETE FROM calls WHERE seq = 2; DROP TABLE chain; PRAGMA user_version = 1");
+    assert!(found.tail_cut && found.unchained == 4, "{found:?}");
+    for sql in
+        ["DELETE FROM checkpoint", "UPDATE checkpoint SET unchained = 1, first_seq = 2", "UPDATE checkpoint SET n = 1"]
+    {
+        let found = place.after(sql);
+        assert!(found.checkpoint_altered && found.removed.is_empty(), "{sql}: {found:?}");
+    }
+    // Numbers that no server gives are no trouble.
+    for sql in [
+        "UPDATE chain SET n = 9223372036854775807 WHERE n = 9",
+        "UPDATE chain SET seq = 9223372036854775807, n = 1000 WHERE n = 9",
+        "UPDATE chain SET seq = -9223372036854775808 WHERE n = 3",
+        "UPDATE calls SET seq = -7 WHERE seq = 3",
+        "UPDATE calls SET seq = 9223372036854775807 WHERE seq = 5",
+        "INSERT INTO chain VALUES (10, 'gap', 0, 'forged', zeroblob(32)), (11, 'what', 0, NULL, zeroblob(1))",
+    ] {
+        assert!(!place.after(sql).is_whole());
+    }
+}
+
+#[tokio::test]
 async fn what_is_left_after_pruning_is_whole_and_the_rest_is_gone() {
     let place = Place::new().await;
     let day = Duration::from_secs(86_400);
@@ -304,4 +328,44 @@ async fn what_is_left_after_pruning_is_whole_and_the_rest_is_gone() {
     assert_eq!(place.verify(), whole);
     assert!(place.after("UPDATE checkpoint SET first_seq = 1").checkpoint_altered);
     assert!(place.after("DELETE FROM calls; DELETE FROM chain").tail_cut);
+}
+
+/// `cargo test --release --lib a_million_rows -- --ignored --nocapture`
+#[test]
+#[ignore = "writes a million rows first; what it measures is for a release build"]
+fn a_million_rows_are_verified_within_ten_seconds() {
+    let place = Place { dir: tempfile::tempdir().unwrap() };
+    drop(place.ledger());
+    let mut conn = Connection::open(place.path()).unwrap();
+    let mut chain = Chain::new(
+        Key::load(&Ledger::key_beside(&place.path())).unwrap(),
+        HeadFile::new(beside(&place.path(), ".head")),
+    );
+    let tx = conn.transaction().unwrap();
+    let call = Row {
+        call_id: "c".repeat(36),
+        session: "s".repeat(36),
+        client: Some("a client of some name".into()),
+        args: ["libraryKey", "limit", "offset", "sort"].map(str::to_owned).to_vec(),
+        digest: Some("d".repeat(32)),
+        policy: "p".repeat(16),
+        outcome: Some(Outcome::Unknown),
+        ..row("get_library_items")
+    };
+    for time_ms in 0..1_000_000 {
+        let begun = row::insert(&tx, &call, time_ms).unwrap();
+        let link = chain.append(&tx, Event::Begin, begun.seq, begun.planned().as_deref(), begun.fixed()).unwrap();
+        chain.committed(link);
+        let ended = row::settle(&tx, begun.seq, Outcome::Ok, &Affected::default(), 5).unwrap().unwrap();
+        let link = chain.append(&tx, Event::End, begun.seq, None, ended.iter().map(ValueRef::from)).unwrap();
+        chain.committed(link);
+    }
+    tx.commit().unwrap();
+    chain.keep_head();
+    let started = std::time::Instant::now();
+    let found = place.verify();
+    let took = started.elapsed();
+    println!("a million rows, two entries each: {took:?}");
+    assert_eq!(found, Verification { rows: 1_000_000, entries: 2_000_000, ..Verification::default() });
+    assert!(took < Duration::from_secs(10), "{took:?}");
 }
