@@ -150,6 +150,16 @@ impl Chain {
         &self.key
     }
 
+    /// Writes the first head, so that from then on a head that is missing was taken away.
+    pub(super) fn begin_head(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        let (n, code) = last(conn)?;
+        if n == 0 && self.head.read(&self.key) == Head::Missing {
+            self.committed(Link { n, seq: 0, code });
+            self.keep_head();
+        }
+        Ok(())
+    }
+
     /// Adds an entry. The transaction may yet fail: only `committed` makes it what this process goes on from.
     pub(super) fn append<'v>(
         &self,
@@ -196,18 +206,21 @@ impl Chain {
         let mut link = Link { n, seq: rows, code };
         let (checkpoint, _) = Checkpoint::read(tx)?;
         let mut gaps = Vec::new();
+        let mut links: Vec<Link> = self.known.into_iter().collect();
         match self.head.read(&self.key) {
             // Where nothing was ever chained there need not be a head yet.
             Head::Missing if n == 0 => {}
             Head::Missing => gaps.push("the head was missing".to_owned()),
             Head::Foreign => gaps.push("the head was not of this ledger".to_owned()),
-            Head::At(head) => gaps.extend(lost(tx, checkpoint, head)?),
+            Head::At(head) => links.push(head),
         }
-        if let Some(known) = self.known
-            && let Some(gap) = lost(tx, checkpoint, known)?
-            && !gaps.contains(&gap)
-        {
-            gaps.push(gap);
+        // One cut is one gap: the furthest that is known says it all.
+        links.sort_by_key(|link| link.n);
+        for link in links.into_iter().rev() {
+            if let Some(gap) = lost(tx, checkpoint, link)? {
+                gaps.push(gap);
+                break;
+            }
         }
         for gap in gaps {
             tracing::error!(gap, "the audit ledger was tampered with, or lost what was not on the disk yet");
@@ -220,6 +233,11 @@ impl Chain {
     pub(super) fn committed(&mut self, link: Link) {
         self.known = Some(link);
         self.ahead = true;
+    }
+
+    /// Whether the head is not up to date.
+    pub(super) fn head_lags(&self) -> bool {
+        self.ahead
     }
 
     /// Brings the head up to date.

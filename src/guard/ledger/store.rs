@@ -62,7 +62,8 @@ impl Store {
         let on_open = |cause| LedgerError::Open { path: path.to_owned(), cause };
         let boot = clock.boot();
         let (conn, key) = schema::open(path, key, &boot, clock.now())?;
-        let chain = Chain::new(key, HeadFile::new(beside(path, ".head")));
+        let mut chain = Chain::new(key, HeadFile::new(beside(path, ".head")));
+        chain.begin_head(&conn).map_err(on_open)?;
         let boot_row = schema::boot_row(&conn, &boot, clock.now()).map_err(on_open)?;
         let lost = conn
             .query_row("SELECT EXISTS (SELECT 1 FROM takes WHERE counter = 0)", [], |row| row.get(0))
@@ -196,7 +197,12 @@ impl Store {
         row::read(&self.conn, after, limit)
     }
 
-    /// Brings the head of the chain up to date: after the answer, since no one has to wait for it.
+    /// Whether the head of the chain is not up to date.
+    pub(super) fn head_lags(&self) -> bool {
+        self.chain.head_lags()
+    }
+
+    /// Brings the head of the chain up to date.
     pub(super) fn keep_head(&mut self) {
         self.chain.keep_head();
     }

@@ -20,6 +20,9 @@ use tokio::sync::oneshot;
 /// Refusals that are alike are gathered for that long.
 const FLOOD: Duration = Duration::from_secs(1);
 
+/// The head of the chain may lag behind that long: one write is then for all rows of a burst, and no call waits for it.
+const HEAD: Duration = Duration::from_millis(10);
+
 /// What a call wants from one limit.
 #[derive(Clone, Debug)]
 pub(in crate::guard) struct Ask {
@@ -68,9 +71,9 @@ pub(super) enum Job {
 
 /// Serves until the last handle is gone.
 pub(super) fn run(mut store: Store, jobs: &Receiver<Job>, floods: &Floods) {
-    let mut flush_at: Option<Instant> = None;
+    let (mut flush_at, mut head_at): (Option<Instant>, Option<Instant>) = (None, None);
     loop {
-        let job = match flush_at {
+        let job = match flush_at.into_iter().chain(head_at).min() {
             None => jobs.recv().map_err(RecvTimeoutError::from),
             Some(at) => jobs.recv_timeout(at.saturating_duration_since(Instant::now())),
         };
@@ -80,11 +83,17 @@ pub(super) fn run(mut store: Store, jobs: &Receiver<Job>, floods: &Floods) {
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        if flush_at.is_some_and(|at| at <= Instant::now()) {
+        let now = Instant::now();
+        if flush_at.is_some_and(|at| at <= now) {
             flush_at = None;
             flush(&mut store, floods);
         }
-        store.keep_head();
+        if head_at.is_some_and(|at| at <= now) {
+            store.keep_head();
+            head_at = None;
+        } else if store.head_lags() {
+            head_at = head_at.or(Some(now + HEAD));
+        }
     }
     flush(&mut store, floods);
     store.keep_head();
