@@ -78,7 +78,7 @@ pub enum PlexUnavailable {
 /// The policy that `source` names.
 pub fn load_policy(source: &PolicySource) -> Result<Policy, StartError> {
     let text = read_policy(source).map_err(|cause| StartError::PolicyFile { from: source.clone(), cause })?;
-    Policy::parse(&text, &tools::subjects()).map_err(|errors| StartError::Policy { from: source.clone(), errors })
+    Policy::parse(&text, tools::catalogue()).map_err(|errors| StartError::Policy { from: source.clone(), errors })
 }
 
 /// Refuses a file that lies in the exports directory, or is reached by a link there, which an export could replace.

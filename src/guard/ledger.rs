@@ -33,7 +33,7 @@ use std::{
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
-use store::Store;
+use store::{State, Store};
 use takes::Take;
 use tokio::sync::oneshot;
 use worker::{Ask, Job, Reply};
@@ -151,6 +151,11 @@ impl Ledger {
     /// The rows after that number, at most `limit` of them, in order.
     pub async fn rows(&self, after: i64, limit: u32) -> Result<Vec<Row>, LedgerError> {
         self.request(|reply| Job::Rows { after, limit, reply }).await
+    }
+
+    /// What the window of each limit holds now, and which limit would refuse. Takes and writes nothing.
+    pub(super) async fn state(&self, asks: Vec<Ask>) -> Result<State, LedgerError> {
+        self.request(|reply| Job::State { asks, reply }).await
     }
 
     /// A call that has no row yet.

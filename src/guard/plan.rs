@@ -30,6 +30,15 @@ impl Facts {
         self
     }
 
+    /// Adds a fact if it is known. One that is not must not be stated: a rule that asks about it refuses the call.
+    #[must_use]
+    pub fn with_known(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
     /// The fact of that name, where it was stated.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)

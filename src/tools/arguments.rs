@@ -4,6 +4,7 @@
 //! values out of range and malformed ids are refused, each with the name of its field. Documented defaults are filled in here,
 //! before the policy looks, so that leaving an argument out dodges no rule. The tool's input schema is the only source.
 
+use crate::guard::{Argument, ValueType};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 use std::{borrow::Cow, fmt};
@@ -66,6 +67,37 @@ pub fn read(schema: &Map<String, Value>, given: Map<String, Value>) -> Result<Ma
         }
     }
     if errors.is_empty() { Ok(meant) } else { Err(ArgumentErrors(errors)) }
+}
+
+/// The arguments of a schema, as the policy's conditions see them.
+pub fn of_schema(schema: &Map<String, Value>) -> Vec<Argument> {
+    let required: Vec<&str> =
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let argument = |(name, property): (&String, &Value)| Argument {
+        name: name.clone(),
+        takes: type_of(property),
+        choices: property
+            .get("enum")
+            .and_then(Value::as_array)
+            .map(|names| names.iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect())
+            .unwrap_or_default(),
+        least: bound(property, "minimum"),
+        most: bound(property, "maximum"),
+        always: required.contains(&name.as_str()) || property.get("default").is_some(),
+    };
+    properties.into_iter().flatten().map(argument).collect()
+}
+
+fn type_of(property: &Value) -> ValueType {
+    match property.get("type").and_then(Value::as_str) {
+        Some("string") => ValueType::Text,
+        Some("integer") => ValueType::Integer,
+        Some("number") => ValueType::Number,
+        Some("boolean") => ValueType::Flag,
+        Some("array") => ValueType::List(property.get("items").map(|items| Box::new(type_of(items)))),
+        _ => ValueType::Other,
+    }
 }
 
 /// A made-up name as it may be shown: short and of plain characters.

@@ -119,7 +119,7 @@ impl Tool for ExportLibrary {
         let items = total.unwrap_or(caps.max_items);
         let bytes = items.saturating_mul(args.detail.most_bytes_an_item()).saturating_add(1 << 16).min(caps.max_bytes);
 
-        let cleared = call.clear(plan(&args, &section, &name, Amounts { items, bytes })).await?;
+        let cleared = call.clear(plan(&args, &section, &name, total, Amounts { items, bytes })).await?;
         let pending = call.exports().create(&cleared, name, if_taken, caps)?;
         let job = Job {
             request,
@@ -141,15 +141,15 @@ fn default_name(args: &Args, now: Timestamp) -> String {
     format!("library-{}{kind}-{}.json", args.library_key, now.strftime("%Y%m%dT%H%M%SZ"))
 }
 
-fn plan(args: &Args, section: &Section, name: &ExportName, reserve: Amounts) -> Plan {
-    let library = section.title.clone().unwrap_or_default();
+fn plan(args: &Args, section: &Section, name: &ExportName, total: Option<u64>, reserve: Amounts) -> Plan {
+    let library = section.title.as_deref().unwrap_or_default();
     Plan {
         summary: format!("Export {} items of the library \"{library}\" to {name}", reserve.items),
         facts: Facts::default()
-            .with("item.library", library)
+            .with_known("item.library", section.title.clone())
             .with("item.library_id", args.library_key.as_str())
-            .with("item.type", kind(args, section))
-            .with("item.count", reserve.items)
+            .with_known("item.type", known_kind(args, section))
+            .with_known("item.count", total)
             .with("export.path", name.to_string())
             .with("export.items", reserve.items)
             .with("export.bytes", reserve.bytes),
@@ -163,15 +163,15 @@ fn affected(section: &Section, items: Option<u64>, bytes: Option<u64>) -> Affect
     Affected { library: section.title.clone(), titles: Vec::new(), items, bytes }
 }
 
-fn kind(args: &Args, section: &Section) -> String {
-    args.kind.map(|kind| kind.as_str().to_owned()).or_else(|| section.kind.clone()).unwrap_or_default()
+fn known_kind(args: &Args, section: &Section) -> Option<String> {
+    args.kind.map(|kind| kind.as_str().to_owned()).or_else(|| section.kind.clone())
 }
 
 fn out(args: &Args, section: Section, finished: Finished, took: Duration) -> Out {
     Out {
         exported: true,
         library_key: args.library_key.to_string(),
-        kind: kind(args, &section),
+        kind: known_kind(args, &section).unwrap_or_default(),
         library: section.title.unwrap_or_default(),
         detail: args.detail,
         output_path: finished.name.to_string(),
