@@ -53,7 +53,7 @@ enum Command {
     Call(call::Options),
     /// Export a library to a file, with a progress bar
     Export(export::Options),
-    /// Look at a policy
+    /// Check, explain, convert or begin a policy
     Policy(policy::Options),
     /// Show the server at work on a made-up Plex server, or keep that up to try in your own client
     Demo(demo::Options),
@@ -130,7 +130,7 @@ async fn run(command: Command, settings: Settings) -> Result<(), Failure> {
         Command::Tools(options) => tools::run(&options, settings),
         Command::Call(options) => call::run(options, settings).await,
         Command::Export(options) => export::run(options, settings).await,
-        Command::Policy(options) => policy::run(options, settings),
+        Command::Policy(options) => policy::run(options, settings).await,
         Command::Demo(options) => demo::run(options).await,
     }
 }

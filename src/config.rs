@@ -284,13 +284,34 @@ fn parse_url(text: &str) -> Result<Url, SettingError> {
     Ok(url)
 }
 
+/// Where the user's own policy is looked for; none where the system knows no home.
+pub fn own_policy() -> Option<PathBuf> {
+    use etcetera::BaseStrategy as _;
+    etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("plex-mcp/policy.toml"))
+}
+
+/// Writes a policy, all of it or nothing. A file that is there is replaced only where that is asked for.
+pub fn write_policy(path: &Path, text: &str, replace: bool) -> io::Result<()> {
+    use io::Write as _;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    #[expect(clippy::disallowed_methods, reason = "the configuration directory may not be there yet")]
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    let written = if replace { file.persist(path) } else { file.persist_noclobber(path) };
+    written.map(drop).map_err(|error| error.error)
+}
+
 /// The user's own policy, else one in the working directory, else the built-in one. The working directory is last,
 /// since clients start servers in other people's folders.
 fn find_policy() -> PolicySource {
-    use etcetera::BaseStrategy as _;
-    let own = etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("plex-mcp/policy.toml"));
     let here = Some(PathBuf::from("./policy.toml"));
-    [own, here].into_iter().flatten().find(|path| path.is_file()).map_or(PolicySource::BuiltIn, PolicySource::File)
+    [own_policy(), here]
+        .into_iter()
+        .flatten()
+        .find(|path| path.is_file())
+        .map_or(PolicySource::BuiltIn, PolicySource::File)
 }
 
 fn default_ledger(exports: &Path) -> PathBuf {

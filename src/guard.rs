@@ -125,11 +125,9 @@ fn judge<'p>(
         return Judgement::Refused { code, rule: &verdict.rule, reason: reason.to_owned() };
     }
     let Some(arguments) = arguments else { return Judgement::Invalid };
-    for condition in &verdict.conditions {
-        let says = condition.of_arguments(arguments);
-        if says != Says::Pass {
-            return Judgement::Refused { code: Code::Denied, rule: &condition.rule, reason: condition.reason(says) };
-        }
+    if let Some(condition) = verdict.refused_by(arguments) {
+        let reason = condition.reason(Says::Refuse);
+        return Judgement::Refused { code: Code::Denied, rule: &condition.rule, reason };
     }
     if verdict.action == Action::Ask {
         let asks = "a person has to approve each call of this tool, and this server can't ask one yet";

@@ -17,13 +17,14 @@ pub use error::{PolicyError, PolicyErrors};
 
 use super::{
     catalogue::Catalogue,
-    condition::Condition,
+    condition::{Condition, Says},
     limit::Limit,
     names::named,
     subject::{Kind, Subject},
 };
 use document::{Document, Level};
 use reader::Reader;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::{collections::HashMap, fmt::Write, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -69,6 +70,14 @@ pub struct Verdict {
     pub limits: Vec<Arc<Limit>>,
     /// Whether the ledger keeps the values of its arguments.
     pub log_args: bool,
+}
+
+impl Verdict {
+    /// The first condition that refuses a call with these arguments, which are as they were decoded, defaults filled in.
+    /// What conditions say of facts is not known yet.
+    pub fn refused_by(&self, arguments: &Map<String, Value>) -> Option<&Condition> {
+        self.conditions.iter().map(Arc::as_ref).find(|condition| condition.of_arguments(arguments) != Says::Pass)
+    }
 }
 
 /// A block of the policy that matches a tool.
@@ -176,7 +185,7 @@ impl Policy {
     }
 
     /// A JSON Schema (2020-12) of policies, for editors.
-    pub fn schema<'a>(tools: impl Into<Catalogue<'a>>) -> serde_json::Value {
+    pub fn schema<'a>(tools: impl Into<Catalogue<'a>>) -> Value {
         schema::of(tools.into())
     }
 
