@@ -11,6 +11,7 @@ pub(super) use test::{Finding, Operand, Test, compile};
 
 use super::{names::named, plan::Facts};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 named! {
     /// How a value is compared.
@@ -67,7 +68,7 @@ pub struct Condition {
     pub(super) sense: Sense,
     pub(super) looks: Looks,
     /// The tools that it is for: those that have the argument, or may state facts.
-    pub(super) tools: Vec<&'static str>,
+    pub(super) tools: BTreeSet<&'static str>,
     pub(super) operator: Operator,
     pub(super) test: Test,
     /// Where the policy states it, as a JSON pointer.
@@ -105,9 +106,16 @@ impl Condition {
     /// What it says of facts; a condition on an argument has spoken already.
     pub(super) fn of_facts(&self, facts: &Facts) -> Says {
         let Looks::Fact(name) = &self.looks else { return Says::Pass };
-        match self.test.find(facts.get(name)) {
+        let judge = |value| match self.test.find(value) {
             Finding::Missing | Finding::Unfit => Says::Unavailable,
             found => self.judge(found),
+        };
+        match facts.get(name) {
+            // Of several items each has to pass.
+            Some(Value::Array(values)) if !values.is_empty() => {
+                values.iter().map(|value| judge(Some(value))).find(|says| *says != Says::Pass).unwrap_or(Says::Pass)
+            }
+            value => judge(value),
         }
     }
 

@@ -23,7 +23,8 @@ pub struct Plan {
 pub struct Facts(Map<String, Value>);
 
 impl Facts {
-    /// Adds a fact, such as `item.library`; a fact stated twice keeps its last value.
+    /// Adds a fact, such as `item.library`; a fact stated twice keeps its last value. Where the call is about several items
+    /// it is the list of their values, each of which the policy's conditions judge.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.0.insert(name.to_owned(), value.into());

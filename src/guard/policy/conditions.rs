@@ -11,8 +11,9 @@ use crate::guard::{
     subject::Kind,
 };
 use serde_json::Value;
+use std::collections::BTreeSet;
 
-type Aims = (Looks, Vec<&'static str>, Vec<Argument>);
+type Aims = (Looks, BTreeSet<&'static str>, Vec<Argument>);
 
 impl Blocks<'_> {
     pub(super) fn read_condition<'a>(
@@ -70,7 +71,7 @@ impl Blocks<'_> {
                 return None;
             };
             let changing = reach.tools.iter().filter(|tool| tool.kind != Kind::Read);
-            let changing: Vec<_> = changing.map(|tool| tool.tool).collect();
+            let changing: BTreeSet<_> = changing.map(|tool| tool.tool).collect();
             if changing.is_empty() {
                 reader.reject(
                     node,
@@ -91,13 +92,13 @@ impl Blocks<'_> {
             };
             return Some((Looks::Fact(fact), changing, vec![argument]));
         };
-        let (mut aims, mut tools) = (Vec::new(), Vec::new());
+        let (mut aims, mut tools) = (Vec::new(), BTreeSet::new());
         let mut known: Vec<String> = Vec::new();
         for tool in &reach.tools {
             let arguments = self.arguments.entry(tool.tool).or_insert_with(|| self.catalogue.arguments(tool.tool));
             if let Some(argument) = arguments.iter().find(|argument| argument.name == name) {
                 aims.push(argument.clone());
-                tools.push(tool.tool);
+                tools.insert(tool.tool);
             }
             known.extend(arguments.iter().map(|argument| format!("args.{}", argument.name)));
         }

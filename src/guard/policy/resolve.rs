@@ -48,7 +48,7 @@ pub(super) fn verdict(document: &Document, grant: Option<&Level>, subject: Subje
         hidden,
         rule: if hidden_by_name { "/hide".to_owned() } else { rule },
         reason,
-        conditions: conditions.filter(|condition| condition.tools.contains(&subject.tool)).map(Arc::clone).collect(),
+        conditions: conditions.filter(|condition| condition.tools.contains(subject.tool)).map(Arc::clone).collect(),
         limits,
         log_args: blocks.iter().find_map(|block| block.log_args).unwrap_or(false),
         blocks: blocks.iter().map(|block| Matched { at: block.at.clone(), action: block.action }).collect(),

@@ -272,10 +272,22 @@ fn what_is_missing_fails_what_is_required_and_trips_nothing() {
     }
     // A fact that was not stated, or is not what it should be, is a refusal either way.
     for sense in ["require", "deny_if"] {
-        for given in [None, Some(Value::Null), Some(json!(5)), Some(json!(["Movies"]))] {
+        for given in [None, Some(Value::Null), Some(json!(5)), Some(json!([])), Some(json!([null]))] {
             assert_eq!(says(sense, "item.library", "eq", "\"Movies\"", given), Says::Unavailable);
         }
         assert_ne!(says(sense, "item.library", "exists", "true", None), Says::Unavailable, "asks for presence only");
+    }
+}
+
+#[test]
+fn of_several_items_each_has_to_pass() {
+    for (given, require, deny) in [
+        (json!(["Movies", "Movies"]), Says::Pass, Says::Refuse),
+        (json!(["Movies", "Shows"]), Says::Refuse, Says::Refuse),
+        (json!(["Shows", "Music"]), Says::Refuse, Says::Pass),
+    ] {
+        assert_eq!(says("require", "item.library", "eq", "\"Movies\"", Some(given.clone())), require, "{given}");
+        assert_eq!(says("deny_if", "item.library", "eq", "\"Movies\"", Some(given.clone())), deny, "{given}");
     }
 }
 
