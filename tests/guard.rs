@@ -108,6 +108,31 @@ async fn a_hidden_tool_is_answered_word_for_word_as_one_that_does_not_exist() {
 }
 
 #[tokio::test]
+async fn the_attempt_gate_does_not_tell_a_hidden_tool_from_one_that_does_not_exist() {
+    let (_plex, home) = home(movies(3)).await;
+    home.policy(
+        "version = \"1\"\ndefault = \"allow\"\nhide = [\"search_media\"]\n\
+         [all_tools]\nattempts = { window = \"hour\", max = 5 }\n",
+    );
+    for name in ["search_media", "no_such_tool"] {
+        let client = home.connect().await;
+        for _ in 0..20 {
+            let error = client.try_call(name, json!({})).await.unwrap_err().to_string();
+            assert!(error.contains(&format!("unknown tool: {name}")), "{error}");
+        }
+        client.call("get_libraries", json!({})).await;
+        client.close().await;
+        let rows: Vec<_> = home.rows().await.into_iter().filter(|row| row.decision != Decision::Allow).collect();
+        assert_eq!(
+            rows.iter().filter(|row| row.tool == name && row.rule.as_deref() != Some("/all_tools/attempts")).count(),
+            5,
+            "{rows:?}"
+        );
+    }
+    assert_eq!(home.rows().await.iter().map(|row| row.repeats).sum::<u64>(), 42, "every call is recorded");
+}
+
+#[tokio::test]
 async fn a_star_hides_what_is_refused_outright() {
     let (_plex, home) = home(movies(3)).await;
     home.policy(
