@@ -16,7 +16,7 @@ use futures_util::future::join_all;
 use plex_mcp::demo::{Deviations, Options, SampleLibrary};
 use plex_mcp::guard::{Decision, Outcome};
 use serde_json::{Value, json};
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, path::Path, time::Duration};
 use support::{Client, Finished, Home, home, text};
 use tokio::process::Command;
 
@@ -419,6 +419,25 @@ async fn the_policy_is_that_of_the_flag_the_variable_the_configuration_the_folde
             assert_eq!((code, stderr), (3, format!("plex-mcp: [POLICY DENIED] by the {name}\n")));
             std::fs::remove_file(&places[n]).unwrap();
         }
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_policy_of_the_users_own_that_can_not_be_read_is_not_passed_over() {
+    let home = Home::at("http://127.0.0.1:9");
+    let own = home.path(".config/plex-mcp/policy.toml");
+    for make in [
+        |path: &Path| std::os::unix::fs::symlink("nowhere.toml", path).unwrap(),
+        |path: &Path| std::fs::create_dir(path).unwrap(),
+    ] {
+        std::fs::create_dir_all(own.parent().unwrap()).unwrap();
+        make(&own);
+        let mut command = home.command();
+        let Finished { code, stderr, .. } = Finished::of(command.env_remove("PLEX_POLICY")).await;
+        assert_eq!(code, 1, "{stderr}");
+        assert!(stderr.starts_with(&format!("plex-mcp: the policy {} can't be read: ", own.display())), "{stderr}");
+        std::fs::remove_dir_all(home.path(".config")).unwrap();
     }
 }
 
