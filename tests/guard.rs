@@ -363,6 +363,27 @@ async fn limits_on_items_and_bytes_settle_to_what_was_written() {
 }
 
 #[tokio::test]
+async fn an_export_that_failed_settles_to_what_it_got_through() {
+    let (_plex, home) = home(movies(100)).await;
+    home.policy(
+        "version = \"1\"\ndefault = \"allow\"\n[exports]\nmax_bytes = 60_000\n[tools.export_library]\n\
+         limits = [{ counter = \"items\", window = \"hour\", max = 250, of = \"items\" }]\n",
+    );
+    let client = home.connect().await;
+    // About 27 kB a page: each stops at the third or fourth of ten.
+    for _ in 0..3 {
+        let (text, error) = client.fail("export_library", json!({"libraryKey": "1", "pageSize": 10})).await;
+        assert_eq!(error["code"], "export_limit", "{text}");
+    }
+    let small = json!({"libraryKey": "1", "detail": "summary"});
+    client.call("export_library", small.clone()).await;
+    // They did count: were they given back, two more would fit.
+    assert_eq!(client.fail("export_library", small.clone()).await.1["code"], "limit");
+    client.close().await;
+    assert_eq!(home.files().len(), 1);
+}
+
+#[tokio::test]
 async fn the_attempt_gate_counts_refused_calls_and_has_one_for_reads_and_one_for_writes() {
     let (plex, home) = home(movies(3)).await;
     home.policy(
