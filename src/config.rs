@@ -290,7 +290,9 @@ fn find_policy() -> PolicySource {
     use etcetera::BaseStrategy as _;
     let own = etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("plex-mcp/policy.toml"));
     let here = Some(PathBuf::from("./policy.toml"));
-    [own, here].into_iter().flatten().find(|path| path.is_file()).map_or(PolicySource::BuiltIn, PolicySource::File)
+    // A link that leads nowhere is a policy too, one that can't be read: what was meant to be strict is not passed over.
+    let is_there = |path: &PathBuf| path.symlink_metadata().is_ok();
+    [own, here].into_iter().flatten().find(is_there).map_or(PolicySource::BuiltIn, PolicySource::File)
 }
 
 fn default_ledger(exports: &Path) -> PathBuf {

@@ -144,11 +144,15 @@ pub fn subjects() -> Vec<Subject> {
     GROUPS.iter().copied().flatten().map(ToolDef::subject).collect()
 }
 
-impl ToolInfo {
-    /// Runs a call of this tool to its end, which is a result or an error that the ledger knows of.
-    pub async fn call(&'static self, app: &App, caller: &Caller, arguments: Map<String, Value>) -> Answer {
-        (self.handle)(app, self, caller, arguments).await
+/// Runs a call to its end, which is a result or an error, and a row of the ledger.
+pub async fn call(app: &App, caller: &Caller, tool: &str, arguments: Map<String, Value>) -> Answer {
+    if let Some(tool) = find(tool) {
+        return (tool.handle)(app, tool, caller, arguments).await;
     }
+    // A made-up name as it may be shown: short and of plain characters.
+    let shown: String = tool.chars().filter(char::is_ascii_graphic).take(64).collect();
+    app.guard.record_unknown(&shown, &caller.session, caller.client.as_deref()).await;
+    Err(ToolError::Unknown(shown))
 }
 
 /// The handler of every tool: decode, admit, run with a time limit, settle.

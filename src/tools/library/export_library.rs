@@ -2,7 +2,7 @@ use crate::{
     export::{
         ExportError,
         directory::IfTaken,
-        job::{Detail, Finished, Job},
+        job::{Detail, Finished, Job, Progress},
         name::ExportName,
     },
     guard::{Affected, Amounts, Facts, Plan, Write},
@@ -120,7 +120,10 @@ impl Tool for ExportLibrary {
         let bytes = items.saturating_mul(args.detail.most_bytes_an_item()).saturating_add(1 << 16).min(caps.max_bytes);
 
         let cleared = call.clear(plan(&args, &section, &name, Amounts { items, bytes })).await?;
-        let pending = call.exports().create(&cleared, name, if_taken, caps)?;
+        // Where the export fails nothing is kept; of what it reserved it has used what it got through.
+        let mut done = Progress::default();
+        let used = |done: Progress| call.used(Amounts { items: done.items, bytes: done.bytes });
+        let pending = call.exports().create(&cleared, name, if_taken, caps).inspect_err(|_| used(done))?;
         let job = Job {
             request,
             page_size: args.page_size,
@@ -128,7 +131,12 @@ impl Tool for ExportLibrary {
             until: items.saturating_add(u64::from(total.is_none())),
             max_bytes: bytes,
         };
-        let finished = job.run(plex.clone(), pending, caps, |progress| call.progress(progress)).await?;
+        let show = |progress| {
+            done = progress;
+            call.progress(progress);
+        };
+        let finished = job.run(plex.clone(), pending, caps, show).await;
+        let finished = finished.inspect_err(|_| used(done))?;
         call.used(Amounts { items: finished.items, bytes: finished.bytes });
         call.affects(affected(&section, Some(finished.items), Some(finished.bytes)));
         Ok(out(&args, section, finished, started.elapsed()))
