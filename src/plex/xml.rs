@@ -107,7 +107,7 @@ impl<'x> Document<'x> {
                 _ => continue,
             };
             if tag.name().as_ref() != "MediaContainer" {
-                return Err(XmlError::NotAContainer(tag.name().as_ref().chars().take(40).collect()));
+                return Err(XmlError::NotAContainer(shown(tag.name().as_ref())));
             }
             let (_, container) = spans(start, position(&reader), tag.name().as_ref().len(), empty);
             return Ok(Self { text, reader, container, finished: empty });
@@ -362,8 +362,13 @@ fn next_event<'x>(reader: &mut Reader<&'x [u8]>) -> Result<Event<'x>, XmlError> 
         quick_xml::Error::Syntax(_) | quick_xml::Error::IllFormed(IllFormedError::MissingEndTag(_)) => {
             XmlError::Truncated
         }
-        cause => XmlError::Malformed { at: reader.error_position(), cause: cause.to_string() },
+        cause => XmlError::Malformed { at: reader.error_position(), cause: shown(&cause.to_string()) },
     })
+}
+
+/// What the server wrote as it may stand in an error: short, and of plain characters.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(100).collect()
 }
 
 fn position(reader: &Reader<&[u8]>) -> usize {
