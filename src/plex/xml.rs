@@ -63,7 +63,7 @@ struct Node {
     first_group: usize,
 }
 
-/// The children of one name of one element.
+/// The children of one element that have one name in JSON.
 #[derive(Debug)]
 struct Group {
     name: Span,
@@ -189,7 +189,7 @@ impl Arena {
         let mut last_group = NONE;
         let mut seen = 0;
         while let Some(group) = self.groups.get_mut(at) {
-            if group.name.of(text) == name.of(text) {
+            if json_name(group.name.of(text)) == json_name(name.of(text)) {
                 if let Some(next) = self.next_twin.get_mut(group.last) {
                     *next = node;
                 }
@@ -417,6 +417,15 @@ mod tests {
         let document = Document::open(xml).unwrap();
         assert_eq!(document.attribute("totalSize").as_deref(), Some("7"));
         assert_eq!(document.attribute("offset"), None);
+    }
+
+    #[test]
+    fn items_of_several_elements_are_one_list() {
+        let xml = r#"<MediaContainer><Hub type="photo"><Photo ratingKey="1"/><Video ratingKey="2"/><Tag id="3"/>
+<Photo ratingKey="4"/></Hub></MediaContainer>"#;
+        let list = serde_json::json!([{"ratingKey": "1"}, {"ratingKey": "2"}, {"ratingKey": "4"}]);
+        let expected = serde_json::json!({"type": "photo", "Metadata": list, "Tag": [{"id": 3}]});
+        assert_eq!(rows(xml).unwrap(), [expected]);
     }
 
     #[test]
