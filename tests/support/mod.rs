@@ -141,6 +141,13 @@ impl Home {
     }
 }
 
+/// What the sample server answers as JSON, by its own encoder: the oracle for what the tools read as XML.
+pub async fn as_plex_json(plex: &SamplePlex, path: &str) -> Value {
+    let request = reqwest::Client::new().get(format!("{}{path}", plex.url())).header("X-Plex-Token", TOKEN);
+    let text = request.header("Accept", "application/json").send().await.unwrap().text().await.unwrap();
+    serde_json::from_str::<Value>(&text).unwrap()["MediaContainer"].clone()
+}
+
 fn collect(base: &Path, dir: &Path, files: &mut Vec<String>) {
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         let path = entry.path();

@@ -180,10 +180,10 @@ pub async fn shelf(rows: Vec<String>) -> Trouble {
                         None => answer(404, "text/html", "<html>Not Found</html>"),
                     }
                 }
-                ["hubs", "search"] => xml(format!(
-                    r#"<MediaContainer size="1"><Hub type="movie" size="{total}">{}</Hub></MediaContainer>"#,
-                    rows.concat()
-                )),
+                ["hubs", "search"] => {
+                    let hits = rows[..seen.parameter("limit").unwrap_or(3).min(total)].concat();
+                    xml(format!(r#"<MediaContainer size="1"><Hub type="movie">{hits}</Hub></MediaContainer>"#))
+                }
                 _ => answer(404, "text/html", "<html>Not Found</html>"),
             }
         }
