@@ -7,4 +7,5 @@ pub mod items;
 pub mod json;
 pub mod lenient;
 pub mod pager;
+mod tls;
 pub mod xml;

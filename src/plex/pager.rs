@@ -19,6 +19,9 @@ const AHEAD: usize = 2;
 pub struct Page {
     text: String,
     start: u64,
+    asked: u64,
+    /// The answer says where it begins or how many rows there are in all.
+    paged: bool,
 }
 
 /// How a list ended, and whether it stayed the same while it was read.
@@ -108,7 +111,8 @@ impl Pager {
         if number(&document, "size").is_none_or(|rows| rows == self.size) {
             self.fetch_ahead();
         }
-        Ok(Some(Page { text, start: self.start }))
+        let paged = self.total.is_some() || document.attribute("offset").is_some();
+        Ok(Some(Page { text, start: self.start, asked: self.size.min(self.until - self.start), paged }))
     }
 
     /// Takes note of what the last page held and moves on.
@@ -206,6 +210,11 @@ impl Page {
     /// Where in the list the page begins.
     pub fn start(&self) -> u64 {
         self.start
+    }
+
+    /// Whether these rows are not the page that was asked for but the whole list, of a server that knows no paging.
+    pub fn is_whole_list(&self, rows: u64) -> bool {
+        rows > self.asked || !self.paged
     }
 
     /// Calls `visit` with each row of the page.

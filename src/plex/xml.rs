@@ -63,7 +63,7 @@ struct Node {
     first_group: usize,
 }
 
-/// The children of one name of one element.
+/// The children of one element that have one name in JSON.
 #[derive(Debug)]
 struct Group {
     name: Span,
@@ -107,7 +107,7 @@ impl<'x> Document<'x> {
                 _ => continue,
             };
             if tag.name().as_ref() != "MediaContainer" {
-                return Err(XmlError::NotAContainer(tag.name().as_ref().chars().take(40).collect()));
+                return Err(XmlError::NotAContainer(shown(tag.name().as_ref())));
             }
             let (_, container) = spans(start, position(&reader), tag.name().as_ref().len(), empty);
             return Ok(Self { text, reader, container, finished: empty });
@@ -189,7 +189,7 @@ impl Arena {
         let mut last_group = NONE;
         let mut seen = 0;
         while let Some(group) = self.groups.get_mut(at) {
-            if group.name.of(text) == name.of(text) {
+            if json_name(group.name.of(text)) == json_name(name.of(text)) {
                 if let Some(next) = self.next_twin.get_mut(group.last) {
                     *next = node;
                 }
@@ -362,8 +362,13 @@ fn next_event<'x>(reader: &mut Reader<&'x [u8]>) -> Result<Event<'x>, XmlError> 
         quick_xml::Error::Syntax(_) | quick_xml::Error::IllFormed(IllFormedError::MissingEndTag(_)) => {
             XmlError::Truncated
         }
-        cause => XmlError::Malformed { at: reader.error_position(), cause: cause.to_string() },
+        cause => XmlError::Malformed { at: reader.error_position(), cause: shown(&cause.to_string()) },
     })
+}
+
+/// What the server wrote as it may stand in an error: short, and of plain characters.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(100).collect()
 }
 
 fn position(reader: &Reader<&[u8]>) -> usize {
@@ -412,6 +417,15 @@ mod tests {
         let document = Document::open(xml).unwrap();
         assert_eq!(document.attribute("totalSize").as_deref(), Some("7"));
         assert_eq!(document.attribute("offset"), None);
+    }
+
+    #[test]
+    fn items_of_several_elements_are_one_list() {
+        let xml = r#"<MediaContainer><Hub type="photo"><Photo ratingKey="1"/><Video ratingKey="2"/><Tag id="3"/>
+<Photo ratingKey="4"/></Hub></MediaContainer>"#;
+        let list = serde_json::json!([{"ratingKey": "1"}, {"ratingKey": "2"}, {"ratingKey": "4"}]);
+        let expected = serde_json::json!({"type": "photo", "Metadata": list, "Tag": [{"id": 3}]});
+        assert_eq!(rows(xml).unwrap(), [expected]);
     }
 
     #[test]

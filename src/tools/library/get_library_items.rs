@@ -68,6 +68,9 @@ pub(super) struct Out {
     items: Vec<ItemRow>,
 }
 
+/// More rows than ever fit into an answer are not worth the server's time.
+const MAX_ROWS: u64 = 1_000;
+
 /// Fields that every server sorts by. Others are ignored by some versions and refused by others.
 const SORT_FIELDS: [&str; 12] = [
     "titleSort",
@@ -96,10 +99,12 @@ impl Tool for GetLibraryItems {
         if let Some(sort) = &args.sort {
             request = request.with("sort", check_sort(sort)?);
         }
-        let window = call.plex().await?.window::<Item>(request, args.offset, args.limit).await?;
+        let asked = args.limit.min(MAX_ROWS);
+        let window = call.plex().await?.window::<Item>(request, args.offset, asked).await?;
         let mut items: Vec<ItemRow> = window.items.iter().map(ItemRow::from).collect();
-        let truncated = fit(&mut items);
-        let next_offset = if truncated { Some(args.offset + items.len() as u64) } else { window.next_offset };
+        let cut = fit(&mut items);
+        let next_offset = if cut { Some(args.offset + items.len() as u64) } else { window.next_offset };
+        let truncated = next_offset.is_some_and(|next| next < args.offset + args.limit);
         let warning = window.total.filter(|&total| total > 0 && args.offset >= total).map(|total| {
             format!("the offset lies behind the last item: there are {total}, so {} is the last offset", total - 1)
         });

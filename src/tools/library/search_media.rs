@@ -39,7 +39,7 @@ pub(super) struct Args {
     limit: u64,
     /// The position of the first hit to return.
     #[serde(default)]
-    #[schemars(range(min = 0, max = 1_000))]
+    #[schemars(range(min = 0, max = 1_000_000_000))]
     offset: u64,
 }
 
@@ -100,6 +100,8 @@ struct Hit {
 
 /// Characters of a summary in a list of hits.
 const SUMMARY_CHARS: usize = 200;
+/// How far a search of everything goes: without pages, the server looks for all hits before the wanted ones each time.
+const MAX_HITS: u64 = 5_000;
 
 impl Tool for SearchMedia {
     const NAME: &'static str = "search_media";
@@ -114,7 +116,8 @@ impl Tool for SearchMedia {
             Some(key) => search_library(call, key, &query, &args).await?,
             None => search_everything(call, &query, &args).await?,
         };
-        let mut results: Vec<Hit> = found.items.into_iter().map(hit).collect();
+        let key = args.library_key.as_ref().map(PlexId::as_str);
+        let mut results: Vec<Hit> = found.items.into_iter().map(|item| hit(item, key)).collect();
         let truncated = fit(&mut results);
         let next_offset = if truncated { Some(args.offset + results.len() as u64) } else { found.next_offset };
         call.affects(Affected { items: Some(results.len() as u64), ..Affected::default() });
@@ -150,7 +153,12 @@ async fn search_library(
 
 /// Hubs have no pages: the first hits of each hub are asked for, and the wanted part is taken of them.
 async fn search_everything(call: &Call<'_, Read>, query: &str, args: &Args) -> Result<Window<Item>, ToolError> {
-    let wanted = args.offset + args.limit;
+    if args.offset >= MAX_HITS {
+        let problem = format!("must be less than {MAX_HITS} in a search of all libraries: name one as libraryKey");
+        return Err(ToolError::argument("offset", problem));
+    }
+    // The offset behind the last of these hits is refused above, with what to do instead.
+    let wanted = (args.offset + args.limit).min(MAX_HITS);
     let request = Get::new("a search", ["hubs", "search"]).with("query", query).with("limit", (wanted + 1).to_string());
     let hubs = call.plex().await?.rows::<Hub>(&request).await?;
     let mut items: Vec<Item> = hubs
@@ -166,16 +174,17 @@ async fn search_everything(call: &Call<'_, Read>, query: &str, args: &Args) -> R
     items.retain(|item| seen.insert(item.rating_key.clone()));
     let found = items.len() as u64;
     let index = |position: u64| usize::try_from(position).unwrap_or(usize::MAX);
-    let items = items.into_iter().skip(index(args.offset)).take(index(args.limit)).collect();
+    let items = items.into_iter().skip(index(args.offset)).take(index(wanted - args.offset)).collect();
     Ok(Window { items, total: None, next_offset: (found > wanted).then_some(wanted) })
 }
 
-fn hit(item: Item) -> Hit {
+/// The rows of a library's own listing don't say which library they are of.
+fn hit(item: Item, library_key: Option<&str>) -> Hit {
     Hit {
         row: ItemRow::from(&item),
         summary: item.summary.filter(|text| !text.is_empty()).map(|text| shorten(text, SUMMARY_CHARS)),
         rating: item.rating,
-        library_key: item.library_section_id,
+        library_key: item.library_section_id.or_else(|| library_key.map(str::to_owned)),
         library: item.library_section_title,
         score: item.score,
         reason: item.reason,
