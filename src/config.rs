@@ -39,7 +39,7 @@ impl FromStr for Secret {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Settings")]
 pub struct Settings {
-    /// Address of the Plex server, such as <http://192.168.1.2:32400>
+    /// Address of the Plex server, such as `http://192.168.1.2:32400`
     #[arg(long, env = "PLEX_URL", global = true, hide_env_values = true, value_name = "URL")]
     pub plex_url: Option<String>,
     /// Token of the Plex account; better set by its variable, which other users of the machine can't see

@@ -60,16 +60,19 @@ impl Exports {
     /// Sweeps what killed exports left, if the directory is there, and tries whether it can be written to.
     pub fn prepare(&self) -> Result<(), ExportError> {
         if !self.path.try_exists().map_err(|cause| self.unusable(cause))? {
-            // It is made by the first export; here only what would keep it from being made is of interest.
-            let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            return match parent.map_or(Ok(true), Path::try_exists) {
-                Ok(_) => Ok(()),
-                Err(cause) => Err(self.unusable(cause)),
-            };
+            // It is made by the first export. Here it is only tried whether that will work.
+            return self.try_to_make().map_err(|cause| self.unusable(cause));
         }
         let dir = self.open()?.dir;
         sweep(&dir, 0);
         Temporary::create(&dir).map(drop).map_err(|cause| self.unusable(cause))
+    }
+
+    /// Makes a directory where the exports directory would be, and removes it.
+    fn try_to_make(&self) -> io::Result<()> {
+        let path = std::path::absolute(&self.path)?;
+        let parent = path.ancestors().skip(1).find(|ancestor| ancestor.exists()).unwrap_or(Path::new("/"));
+        tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempdir_in(parent)?.close()
     }
 
     /// Whether an export of that name could be published now. Looks only; the last word has [`Pending::publish`].
