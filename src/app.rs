@@ -4,7 +4,7 @@ use crate::{
     config::{Config, PolicySource, SettingError, read_policy},
     export::directory::Exports,
     guard::{Guard, Ledger, LedgerError, Policy, PolicyErrors, SelfTestFailed},
-    plex::http::{Plex, PlexError},
+    plex::{error::PlexError, http::Plex},
     tools,
 };
 use std::{

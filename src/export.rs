@@ -13,7 +13,7 @@ pub mod job;
 pub mod name;
 pub mod writer;
 
-use crate::plex::http::PlexError;
+use crate::plex::error::PlexError;
 use std::io;
 
 /// Why there is no export.

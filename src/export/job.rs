@@ -11,7 +11,8 @@ use crate::{
     plex::{
         http::{Get, Plex},
         pager::{End, Page, PageCount, Pager},
-        xml::{Arena, Redaction},
+        redaction::Redaction,
+        xml::Arena,
     },
 };
 use roaring::RoaringTreemap;

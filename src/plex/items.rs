@@ -1,7 +1,8 @@
 //! Plex's items as the tools read them. Everything is optional and lenient: a server's odd field loses that field only.
 
 use super::{
-    http::{Get, Plex, PlexError},
+    error::PlexError,
+    http::{Get, Plex},
     lenient,
     pager::{PageCount, Pager},
     xml::{Arena, Document, Row},

@@ -4,7 +4,8 @@
 //! and would otherwise give their first page for ever. Pages are fetched ahead while one is worked on.
 
 use super::{
-    http::{Get, Plex, PlexError},
+    error::PlexError,
+    http::{Get, Plex},
     xml::{Arena, Document, Row, XmlError},
 };
 use roaring::RoaringTreemap;

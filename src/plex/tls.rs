@@ -3,7 +3,7 @@
 //! Plex servers have certificates for names below `plex.direct` while people write their IP address. "Unknown issuer" helps
 //! nobody then: the name in the certificate tells whose it is, and what to put into `PLEX_URL`.
 
-use super::http::PlexError;
+use super::error::PlexError;
 use crate::config::TlsTrust;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, OtherError, SignatureScheme,

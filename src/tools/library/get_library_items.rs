@@ -6,7 +6,7 @@ use crate::{
         arguments::PlexId,
         call::Call,
         error::ToolError,
-        listing::{ItemRow, fit},
+        listing::{ItemRow, Paging},
     },
 };
 use schemars::JsonSchema;
@@ -49,18 +49,8 @@ fn default_limit() -> u64 {
 pub(super) struct Out {
     /// The library's key.
     library_key: String,
-    /// The position of the first item.
-    offset: u64,
-    /// The limit that was asked for.
-    limit: u64,
-    /// Items in all; absent where the server does not say.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total_size: Option<u64>,
-    /// Where to go on; absent at the end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_offset: Option<u64>,
-    /// Whether fewer items than asked for are here, to keep the answer short.
-    truncated: bool,
+    #[serde(flatten)]
+    paging: Paging,
     /// What is unusual about the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<String>,
@@ -101,24 +91,9 @@ impl Tool for GetLibraryItems {
         }
         let asked = args.limit.min(MAX_ROWS);
         let window = call.plex().await?.window::<Item>(request, args.offset, asked).await?;
-        let mut items: Vec<ItemRow> = window.items.iter().map(ItemRow::from).collect();
-        let cut = fit(&mut items);
-        let next_offset = if cut { Some(args.offset + items.len() as u64) } else { window.next_offset };
-        let truncated = next_offset.is_some_and(|next| next < args.offset + args.limit);
-        let warning = window.total.filter(|&total| total > 0 && args.offset >= total).map(|total| {
-            format!("the offset lies behind the last item: there are {total}, so {} is the last offset", total - 1)
-        });
+        let (items, paging) = Paging::fit(window, args.offset, args.limit, |item| ItemRow::from(&item));
         call.affects(Affected { items: Some(items.len() as u64), ..Affected::default() });
-        Ok(Out {
-            library_key: args.library_key.to_string(),
-            offset: args.offset,
-            limit: args.limit,
-            total_size: window.total,
-            next_offset,
-            truncated,
-            warning,
-            items,
-        })
+        Ok(Out { library_key: args.library_key.to_string(), warning: paging.warning(), paging, items })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
         arguments::PlexId,
         call::Call,
         error::ToolError,
-        listing::{ItemRow, fit},
+        listing::{ItemRow, Paging},
         text::shorten,
     },
 };
@@ -56,18 +56,8 @@ pub(super) struct Out {
     /// The library that was searched, if one was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     library_key: Option<String>,
-    /// The position of the first hit.
-    offset: u64,
-    /// The limit that was asked for.
-    limit: u64,
-    /// Hits in all; known for the search of one library only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total_size: Option<u64>,
-    /// Where to go on; absent at the end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_offset: Option<u64>,
-    /// Whether fewer hits than asked for are here, to keep the answer short.
-    truncated: bool,
+    #[serde(flatten)]
+    paging: Paging,
     /// The hits, best first.
     results: Vec<Hit>,
 }
@@ -117,20 +107,9 @@ impl Tool for SearchMedia {
             None => search_everything(call, &query, &args).await?,
         };
         let key = args.library_key.as_ref().map(PlexId::as_str);
-        let mut results: Vec<Hit> = found.items.into_iter().map(|item| hit(item, key)).collect();
-        let truncated = fit(&mut results);
-        let next_offset = if truncated { Some(args.offset + results.len() as u64) } else { found.next_offset };
+        let (results, paging) = Paging::fit(found, args.offset, args.limit, |item| hit(item, key));
         call.affects(Affected { items: Some(results.len() as u64), ..Affected::default() });
-        Ok(Out {
-            query,
-            library_key: args.library_key.map(|key| key.to_string()),
-            offset: args.offset,
-            limit: args.limit,
-            total_size: found.total,
-            next_offset,
-            truncated,
-            results,
-        })
+        Ok(Out { query, library_key: key.map(str::to_owned), paging, results })
     }
 }
 
