@@ -303,8 +303,12 @@ fn find_policy() -> PolicySource {
     use etcetera::BaseStrategy as _;
     let own = etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("plex-mcp/policy.toml"));
     let here = Some(PathBuf::from("./policy.toml"));
-    // A link that leads nowhere is a policy too, one that can't be read: what was meant to be strict is not passed over.
-    let is_there = |path: &PathBuf| path.symlink_metadata().is_ok();
+    // What can't be looked at, or is a link that leads nowhere, is a policy too, one that can't be read: what was meant to be
+    // strict is not passed over.
+    let is_there = |path: &PathBuf| {
+        let kind = path.symlink_metadata().err().map(|error| error.kind());
+        !matches!(kind, Some(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
+    };
     [own, here].into_iter().flatten().find(is_there).map_or(PolicySource::BuiltIn, PolicySource::File)
 }
 

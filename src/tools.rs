@@ -181,8 +181,7 @@ fn handle<'a, T: Tool>(
         };
         let call = Call::new(app, permit, caller);
         let work = async {
-            // The semaphore is never closed.
-            let _place = app.places.acquire().await.ok();
+            let _place = app.place(info.subject.kind).await;
             T::run(&call, args).await
         };
         let result = run_guarded(caller, T::TIME_LIMIT, work).await;

@@ -49,9 +49,11 @@ pub(super) async fn run(options: Options, settings: Settings) -> Result<(), Fail
     ]);
     arguments.extend(options.kind.map(|kind| ("type".to_owned(), kind.into())));
     arguments.extend(options.output.map(|output| ("outputPath".to_owned(), output.into())));
-    let bar = tokio::spawn(show(caller.progress.subscribe()));
+    let bar = bar();
+    let shown = tokio::spawn(show(bar.clone(), caller.progress.subscribe()));
     let result = tools::call(&app, &caller, "export_library", arguments).await;
-    bar.abort();
+    shown.abort();
+    bar.finish_and_clear();
     let result = result.map_err(|error| Failure::of_tool(&error))?;
     let exported: Exported = serde_json::from_value(result)?;
     say(app.config().exports.join(&exported.output_path).display().to_string())?;
@@ -121,8 +123,7 @@ pub(super) struct Library {
 }
 
 /// Draws the bar on standard error until it is stopped.
-async fn show(mut progress: watch::Receiver<Progress>) {
-    let bar = bar();
+async fn show(bar: ProgressBar, mut progress: watch::Receiver<Progress>) {
     while progress.changed().await.is_ok() {
         let now = *progress.borrow_and_update();
         draw(&bar, now.items, now.total);

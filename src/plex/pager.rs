@@ -43,7 +43,8 @@ pub struct Pager {
     /// Rows at this position and beyond are not asked for.
     until: u64,
     ahead: VecDeque<(u64, JoinHandle<Result<String, PlexError>>)>,
-    first_total: Option<u64>,
+    /// Whether two pages told different totals.
+    total_changed: bool,
     total: Option<u64>,
     keys: RoaringTreemap,
     received: u64,
@@ -70,7 +71,7 @@ impl Pager {
             start,
             until,
             ahead: VecDeque::new(),
-            first_total: None,
+            total_changed: false,
             total: None,
             keys: RoaringTreemap::new(),
             received: 0,
@@ -106,8 +107,9 @@ impl Pager {
             }
         };
         let document = Document::open(&text)?;
-        self.total = number(&document, "totalSize").or(self.total);
-        self.first_total = self.first_total.or(self.total);
+        let total = number(&document, "totalSize").or(self.total);
+        self.total_changed |= self.total.is_some() && total != self.total;
+        self.total = total;
         // Where paging was ignored, `size` tells how many rows came; then there is nothing to fetch ahead.
         if number(&document, "size").is_none_or(|rows| rows == self.size) {
             self.fetch_ahead();
@@ -168,7 +170,7 @@ impl Pager {
 
     /// Whether the list changed while it was read: another total, or rows that moved into a later page.
     pub fn changed(&self) -> bool {
-        self.first_total != self.total || (self.repeated > 0 && self.end == Some(End::Reached))
+        self.total_changed || (self.repeated > 0 && self.end == Some(End::Reached))
     }
 
     fn window_at(&self, start: u64) -> Get {

@@ -95,6 +95,8 @@ pub struct Document<'x> {
 impl<'x> Document<'x> {
     /// Reads up to the container's start tag.
     pub fn open(text: &'x str) -> Result<Self, XmlError> {
+        // The parser would pass over a byte order mark without counting it, and every span be off by it.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut reader = Reader::from_str(text);
         // A stray `&` between elements is no reason to lose the rows.
         reader.config_mut().allow_dangling_amp = true;
@@ -426,6 +428,12 @@ mod tests {
             String::from_utf8(out).unwrap(),
             r#"{"ratingKey":"1","Media":[{"id":1,"Part":[{"id":2},{"id":3}]}]}"#
         );
+    }
+
+    #[test]
+    fn a_byte_order_mark_moves_nothing() {
+        let xml = "\u{feff}<MediaContainer size=\"1\"><Video ratingKey=\"7\" title=\"A\"/></MediaContainer>";
+        assert_eq!(rows(xml).unwrap(), [serde_json::json!({"ratingKey": "7", "title": "A"})]);
     }
 
     #[test]

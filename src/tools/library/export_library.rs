@@ -120,10 +120,13 @@ impl Tool for ExportLibrary {
         let bytes = items.saturating_mul(args.detail.most_bytes_an_item()).saturating_add(1 << 16).min(caps.max_bytes);
 
         let cleared = call.clear(plan(&args, &section, &name, Amounts { items, bytes })).await?;
-        // Where the export fails nothing is kept; of what it reserved it has used what it got through.
-        let mut done = Progress::default();
-        let used = |done: Progress| call.used(Amounts { items: done.items, bytes: done.bytes });
-        let pending = call.exports().create(&cleared, name, if_taken, caps).inspect_err(|_| used(done))?;
+        // Said page by page, so that an export that fails or is given up has used of its reservation what it got through.
+        let show = |progress: Progress| {
+            call.used(Amounts { items: progress.items, bytes: progress.bytes });
+            call.progress(progress);
+        };
+        show(Progress { total, ..Progress::default() });
+        let pending = call.exports().create(&cleared, name, if_taken, caps)?;
         let job = Job {
             request,
             page_size: args.page_size,
@@ -131,15 +134,10 @@ impl Tool for ExportLibrary {
             until: items.saturating_add(u64::from(total.is_none())),
             max_bytes: bytes,
         };
-        let show = |progress| {
-            done = progress;
-            call.progress(progress);
-        };
-        let finished = job.run(plex.clone(), pending, caps, show).await;
-        let finished = finished.inspect_err(|_| used(done))?;
+        let finished = job.run(plex.clone(), pending, caps, show).await?;
         call.used(Amounts { items: finished.items, bytes: finished.bytes });
         call.affects(affected(&section, Some(finished.items), Some(finished.bytes)));
-        Ok(out(&args, section, finished, started.elapsed()))
+        Ok(out(&args, section, finished, total, started.elapsed()))
     }
 }
 
@@ -175,7 +173,7 @@ fn kind(args: &Args, section: &Section) -> String {
     args.kind.map(|kind| kind.as_str().to_owned()).or_else(|| section.kind.clone()).unwrap_or_default()
 }
 
-fn out(args: &Args, section: Section, finished: Finished, took: Duration) -> Out {
+fn out(args: &Args, section: Section, finished: Finished, total: Option<u64>, took: Duration) -> Out {
     Out {
         exported: true,
         library_key: args.library_key.to_string(),
@@ -184,7 +182,7 @@ fn out(args: &Args, section: Section, finished: Finished, took: Duration) -> Out
         detail: args.detail,
         output_path: finished.name.to_string(),
         total_exported: finished.items,
-        total_size: finished.total,
+        total_size: finished.total.or(total),
         complete: finished.complete,
         changed_during_export: finished.changed,
         bytes: finished.bytes,

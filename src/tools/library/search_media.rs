@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Search all libraries by title, or by people and other things that Plex finds items by, best hits first. With
-/// libraryKey only that library is searched, by title, and the total is known.
+/// libraryKey only that library is searched, by title and in its own order, and the total is known.
 #[derive(JsonSchema)]
 pub(super) struct SearchMedia;
 
@@ -58,7 +58,7 @@ pub(super) struct Out {
     library_key: Option<String>,
     #[serde(flatten)]
     paging: Paging,
-    /// The hits, best first.
+    /// The hits.
     results: Vec<Hit>,
 }
 
