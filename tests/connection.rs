@@ -754,3 +754,16 @@ async fn a_call_that_is_cancelled_while_it_waits_for_plex_counts() {
     assert_eq!(server.count(), 1);
     raw.close().await;
 }
+
+#[tokio::test]
+async fn a_proxy_of_the_environment_never_sees_the_token() {
+    let (_plex, mut home) = home(Options::default()).await;
+    // Nobody listens there: a request that went by the proxy would fail.
+    let proxy = format!("http://{}", trouble::nobody().await);
+    for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
+        home.set(name, proxy.clone());
+    }
+    let client = home.connect().await;
+    client.call("get_libraries", json!({})).await;
+    client.close().await;
+}

@@ -162,6 +162,8 @@ async fn a_library_that_shrinks_meanwhile_is_said_to_have_changed() {
     let result =
         client.call("export_library", json!({"libraryKey": "1", "outputPath": "x.json", "pageSize": 100})).await;
     assert_eq!(result["changedDuringExport"], true, "{result}");
+    // A row that went may have moved another one past the pages that were still to come.
+    assert_eq!(result["complete"], false, "{result}");
     assert_eq!(result["totalExported"], home.exported("x.json").len());
     client.close().await;
 }
@@ -320,6 +322,12 @@ async fn what_a_killed_export_left_is_swept_at_the_next_start_and_a_running_one_
     .await
     .expect("the next start sweeps");
     running.close().await;
+    // The command line sweeps, too.
+    begin(&home).await.child.kill().await.unwrap();
+    assert_eq!(home.files().len(), 1);
+    assert_eq!(home.run(&["export", "5", "--output", "empty.json"]).await.code, 0);
+    assert_eq!(home.files(), ["empty.json"]);
+    fs::remove_file(home.exports().join("empty.json")).unwrap();
     let live = begin(&home).await;
     let held = home.files();
     assert_ne!(held, left);
@@ -351,6 +359,11 @@ async fn the_policys_caps_stop_an_export_and_redacted_fields_never_reach_the_dis
         client.close().await;
         assert_eq!(home.files(), ["old.json"], "{cap}");
     }
+    home.policy("version = \"1\"\ndefault = \"allow\"\n[exports]\nmax_files = 1\n");
+    let client = home.connect().await;
+    let arguments = json!({"libraryKey": "1", "outputPath": "old.json", "overwrite": true});
+    assert_eq!(client.call("export_library", arguments).await["totalExported"], 400, "no file is added");
+    client.close().await;
     home.policy("version = \"1\"\ndefault = \"allow\"\n[exports]\nredact = [\"Media.Part.file\", \"summary\"]\n");
     let client = home.connect().await;
     client.call("export_library", json!({"libraryKey": "1", "outputPath": "x.json"})).await;
