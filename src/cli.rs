@@ -19,6 +19,7 @@ use std::{
     io::{self, Write as _},
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -42,6 +43,9 @@ Export a library yourself:      plex-mcp export Movies
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or arguments, 3 refused by the policy.
 Logs go to standard error; RUST_LOG=info or debug shows more of them.";
+
+/// How long work that was cut short has to clean up after itself.
+const SHUTDOWN: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -118,7 +122,10 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return report(&Failure::Failed(error.into())),
     };
-    match runtime.block_on(run(command.unwrap_or(Command::Serve), settings)) {
+    let ended = runtime.block_on(run(command.unwrap_or(Command::Serve), settings));
+    // Some systems read standard input in a thread that nothing can interrupt.
+    runtime.shutdown_timeout(SHUTDOWN);
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure),
     }

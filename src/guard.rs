@@ -49,6 +49,9 @@ use std::{sync::Arc, time::Duration};
 /// Where the policy states the gate.
 const ATTEMPTS_RULE: &str = "/all_tools/attempts";
 
+/// What the ledger says of a call of a tool that does not exist.
+const NO_SUCH_TOOL: &str = "there is no such tool";
+
 /// A call as it comes in.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -165,7 +168,9 @@ impl Guard {
         let policy = self.policy();
         let subject = Subject { kind: E::KIND, ..request.subject };
         let judgement = judge(&policy, &self.grant, subject, request.arguments.ok());
-        if let Err(wait) = self.count_attempt(Some(E::KIND)) {
+        // A hidden tool is counted with those that don't exist, so that the gate does not tell them apart either.
+        let gate = (!matches!(judgement, Judgement::Hidden { .. })).then_some(E::KIND);
+        if let Err(wait) = self.count_attempt(gate) {
             self.ledger.count(&self.grant, subject.tool, || {
                 let row = self.row(call, &policy, request.session, request.client);
                 Row {
@@ -295,6 +300,22 @@ impl Guard {
             self.ledger.count(&self.grant, "", row);
         } else {
             end(self.ledger.draft(row()), Decision::Invalid, None).await;
+        }
+    }
+
+    /// Records a call of a tool that does not exist. `name` is the client's word, of plain characters.
+    pub async fn record_unknown(&self, name: &str, session: &str, client: Option<&str>) {
+        let row = |tool: &str| Row {
+            tool: tool.to_owned(),
+            decision: Decision::Deny,
+            note: Some(NO_SUCH_TOOL.to_owned()),
+            ..self.row(CallId::generate(), &self.policy, session, client)
+        };
+        if self.count_attempt(None).is_err() {
+            // One row for all names, which may be any number.
+            self.ledger.count(&self.grant, NO_SUCH_TOOL, || row(""));
+        } else {
+            end(self.ledger.draft(row(name)), Decision::Deny, None).await;
         }
     }
 

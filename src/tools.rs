@@ -160,11 +160,17 @@ impl ToolInfo {
         (self.decodes)(&map)?;
         Ok(map)
     }
+}
 
-    /// Runs a call of this tool to its end, which is a result or an error that the ledger knows of.
-    pub async fn call(&'static self, app: &App, caller: &Caller, arguments: Map<String, Value>) -> Answer {
-        (self.handle)(app, self, caller, arguments).await
+/// Runs a call to its end, which is a result or an error, and a row of the ledger.
+pub async fn call(app: &App, caller: &Caller, tool: &str, arguments: Map<String, Value>) -> Answer {
+    if let Some(tool) = find(tool) {
+        return (tool.handle)(app, tool, caller, arguments).await;
     }
+    // A made-up name as it may be shown: short and of plain characters.
+    let shown: String = tool.chars().filter(char::is_ascii_graphic).take(64).collect();
+    app.guard.record_unknown(&shown, &caller.session, caller.client.as_deref()).await;
+    Err(ToolError::Unknown(shown))
 }
 
 /// The handler of every tool: decode, admit, run with a time limit, settle.
@@ -193,8 +199,7 @@ fn handle<'a, T: Tool>(
         };
         let call = Call::new(app, permit, caller);
         let work = async {
-            // The semaphore is never closed.
-            let _place = app.places.acquire().await.ok();
+            let _place = app.place(info.subject.kind).await;
             T::run(&call, args).await
         };
         let result = run_guarded(caller, T::TIME_LIMIT, work).await;

@@ -142,7 +142,9 @@ fn check(property: &Value, value: Value) -> Result<Value, String> {
         Some("string") => {
             let text = match value {
                 Value::String(text) => text,
-                Value::Number(number) => number.to_string(),
+                Value::Number(number) => {
+                    number.as_f64().and_then(exact).map_or_else(|| number.to_string(), |whole| whole.to_string())
+                }
                 _ => return Err("must be a text".into()),
             };
             check_text(property, text)
@@ -267,7 +269,7 @@ mod tests {
             Ok(json!({"libraryKey": "1", "limit": 5, "overwrite": true}))
         );
         assert_eq!(
-            read_json(json!({"libraryKey": "1", "limit": 5.0})),
+            read_json(json!({"libraryKey": 1.0, "limit": 5.0})),
             Ok(json!({"libraryKey": "1", "limit": 5, "overwrite": false}))
         );
     }

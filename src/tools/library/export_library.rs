@@ -2,7 +2,7 @@ use crate::{
     export::{
         ExportError,
         directory::IfTaken,
-        job::{Detail, Finished, Job},
+        job::{Detail, Finished, Job, Progress},
         name::ExportName,
     },
     guard::{Affected, Amounts, Facts, Plan, Write},
@@ -120,6 +120,12 @@ impl Tool for ExportLibrary {
         let bytes = items.saturating_mul(args.detail.most_bytes_an_item()).saturating_add(1 << 16).min(caps.max_bytes);
 
         let cleared = call.clear(plan(&args, &section, &name, total, Amounts { items, bytes })).await?;
+        // Said page by page, so that an export that fails or is given up has used of its reservation what it got through.
+        let show = |progress: Progress| {
+            call.used(Amounts { items: progress.items, bytes: progress.bytes });
+            call.progress(progress);
+        };
+        show(Progress { total, ..Progress::default() });
         let pending = call.exports().create(&cleared, name, if_taken, caps)?;
         let job = Job {
             request,
@@ -128,10 +134,10 @@ impl Tool for ExportLibrary {
             until: items.saturating_add(u64::from(total.is_none())),
             max_bytes: bytes,
         };
-        let finished = job.run(plex.clone(), pending, caps, |progress| call.progress(progress)).await?;
+        let finished = job.run(plex.clone(), pending, caps, show).await?;
         call.used(Amounts { items: finished.items, bytes: finished.bytes });
         call.affects(affected(&section, Some(finished.items), Some(finished.bytes)));
-        Ok(out(&args, section, finished, started.elapsed()))
+        Ok(out(&args, section, finished, total, started.elapsed()))
     }
 }
 
@@ -167,7 +173,7 @@ fn known_kind(args: &Args, section: &Section) -> Option<String> {
     args.kind.map(|kind| kind.as_str().to_owned()).or_else(|| section.kind.clone())
 }
 
-fn out(args: &Args, section: Section, finished: Finished, took: Duration) -> Out {
+fn out(args: &Args, section: Section, finished: Finished, total: Option<u64>, took: Duration) -> Out {
     Out {
         exported: true,
         library_key: args.library_key.to_string(),
@@ -176,7 +182,7 @@ fn out(args: &Args, section: Section, finished: Finished, took: Duration) -> Out
         detail: args.detail,
         output_path: finished.name.to_string(),
         total_exported: finished.items,
-        total_size: finished.total,
+        total_size: finished.total.or(total),
         complete: finished.complete,
         changed_during_export: finished.changed,
         bytes: finished.bytes,
