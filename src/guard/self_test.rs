@@ -1,8 +1,14 @@
 //! The guard's self-test: known policies with known answers, and the policy in force against its own words. A server
 //! whose guard lets a call through that it must refuse does not start.
 
-use super::{Judgement, judge, policy::Action, policy::Policy, subject::Subject};
-use serde_json::Map;
+use super::{
+    Judgement,
+    catalogue::{Argument, Catalogue, ValueType},
+    judge,
+    policy::{Action, Policy},
+    subject::Subject,
+};
+use serde_json::{Map, Value};
 
 /// A call that had to be refused was not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +27,28 @@ const REFUSING: [(&str, &str); 3] = [
     ("version = \"1\"\nhide = \"*\"", "everything that is refused is hidden"),
 ];
 
+/// Conditions that refuse a call whose only argument, `probe`, is "a".
+const CONDITIONS: [(&str, &str); 3] = [
+    ("deny_if = [{ path = \"args.probe\", op = \"regex\", value = \"^[a-f]\" }]", "a condition holds that refuses"),
+    ("require = [{ path = \"args.probe\", op = \"in\", value = [\"b\"] }]", "a condition does not hold that has to"),
+    (
+        "require = [{ path = \"args.other\", op = \"neq\", value = \"b\" }]",
+        "an argument is missing that a rule requires",
+    ),
+];
+
+fn probes(_: &str) -> Vec<Argument> {
+    let argument = |name: &str| Argument {
+        name: name.to_owned(),
+        takes: ValueType::Text,
+        choices: Vec::new(),
+        least: None,
+        most: None,
+        always: false,
+    };
+    vec![argument("probe"), argument("other")]
+}
+
 pub(super) fn run(policy: &Policy, grant: &str) -> Result<(), SelfTestFailed> {
     let subjects: Vec<Subject> = policy.verdicts(grant).map(|verdict| verdict.subject).collect();
     for (text, because) in REFUSING {
@@ -36,6 +64,15 @@ pub(super) fn run(policy: &Policy, grant: &str) -> Result<(), SelfTestFailed> {
         subjects.iter().find(|s| !matches!(judge(&hiding, grant, **s, Some(&Map::new())), Judgement::Hidden { .. })),
         "it is hidden by name",
     )?;
+
+    let given = Map::from_iter([("probe".to_owned(), Value::from("a"))]);
+    for (condition, because) in CONDITIONS {
+        let text = format!("version = \"1\"\ndefault = \"allow\"\nall_tools.{condition}");
+        let conditional = Policy::parse(&text, Catalogue::new(&subjects, probes))
+            .map_err(|_| SelfTestFailed { tool: "every tool".to_owned(), because: "a right policy can't be read" })?;
+        let admitted = |s: &&Subject| matches!(judge(&conditional, grant, **s, Some(&given)), Judgement::Admitted(_));
+        fail(subjects.iter().find(admitted), because)?;
+    }
 
     for verdict in policy.verdicts(grant) {
         let refused = verdict.hidden || verdict.action != Action::Allow;

@@ -3,7 +3,7 @@
 use super::super::{Failure, say, start};
 use crate::{
     config::Settings,
-    guard::{Action, Explanation, Kind, NotAdmitted, Refusal},
+    guard::{Action, Explanation, NotAdmitted, Refusal},
     tools,
 };
 use serde_json::{Map, Value, json};
@@ -71,7 +71,7 @@ pub(super) async fn run(options: Options, settings: Settings) -> Result<(), Fail
         policy.hash()
     ))?;
     say(decided.sentence())?;
-    say(parts(&explanation, subject.kind))
+    say(parts(&explanation))
 }
 
 /// The decision in the ledger's words.
@@ -126,7 +126,7 @@ impl Decided {
     }
 }
 
-fn parts(explanation: &Explanation, kind: Kind) -> String {
+fn parts(explanation: &Explanation) -> String {
     let mut text = String::from("blocks, the most specific first:");
     for block in explanation.verdict.iter().flat_map(|verdict| &verdict.blocks) {
         let action = block.action.map(|action| format!("  action {action}")).unwrap_or_default();
@@ -136,7 +136,7 @@ fn parts(explanation: &Explanation, kind: Kind) -> String {
     for asked in &explanation.conditions {
         let _ = write!(text, "\n  {}  {}: {}", asked.rule(), asked.text(), asked.outcome());
     }
-    if kind != Kind::Read {
+    if explanation.conditions.iter().any(|asked| asked.outcome() == "later") {
         text.push_str("\n  (facts are judged when the call has looked them up)");
     }
     text.push_str("\nlimits:");
