@@ -9,14 +9,52 @@
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use plex_mcp::guard::{
-    Affected, Guard, Kind, Ledger, NotAdmitted, Outcome, Permit, Plan, Policy, Read, Request, Service, Settlement,
-    Subject, Write,
+    Affected, Argument, Catalogue, Guard, Kind, Ledger, NotAdmitted, Outcome, Permit, Plan, Policy, Read, Request,
+    Service, Settlement, Subject, ValueType, Write,
 };
 use std::{fmt::Write as _, hint::black_box, path::Path};
 use tokio::runtime::Runtime;
 
 const SEARCH: Subject = Subject { tool: "search_media", kind: Kind::Read, service: Service::Plex };
 const EXPORT: Subject = Subject { tool: "export_library", kind: Kind::Write, service: Service::Plex };
+
+/// What every tool here takes.
+fn arguments(_: &str) -> Vec<Argument> {
+    let argument = |name: &str, takes| Argument {
+        name: name.to_owned(),
+        takes,
+        choices: Vec::new(),
+        least: None,
+        most: None,
+        always: true,
+    };
+    vec![argument("query", ValueType::Text), argument("limit", ValueType::Integer)]
+}
+
+/// A policy of so many rules, most of them conditions that hold: two for each tool, a fifth of them for all tools.
+fn conditions(rules: usize) -> (String, Vec<Subject>) {
+    let mut text = "version = \"1\"\ndefault = \"allow\"\n[all_tools]\ndeny_if = [\n".to_owned();
+    let mut subjects = vec![SEARCH, EXPORT];
+    for i in 0..rules / 10 {
+        writeln!(text, "{{ path = \"args.query\", op = \"contains\", value = \"private {i}\" }},").unwrap();
+    }
+    text.push_str("]\nrequire = [\n");
+    for i in 0..rules / 10 {
+        writeln!(text, "{{ path = \"args.limit\", op = \"lt\", value = {} }},", 1_000 + i).unwrap();
+    }
+    text.push_str("]\n");
+    for i in 0..rules * 4 / 10 {
+        let tool: &'static str = format!("tool_{i}").leak();
+        subjects.push(Subject { tool, ..SEARCH });
+        writeln!(
+            text,
+            "[tools.{tool}]\nrequire = [{{ path = \"args.query\", op = \"matches\", value = \"[a-z ]+\" }}]\n\
+             deny_if = [{{ path = \"args.query\", op = \"in\", value = [\"a\", \"b\"] }}]"
+        )
+        .unwrap();
+    }
+    (text, subjects)
+}
 
 /// A policy of so many rules, half of them limits.
 fn policy(rules: usize) -> (String, Vec<Subject>) {
@@ -51,6 +89,21 @@ fn decisions(c: &mut Criterion) {
     let guard = Guard::new(Policy::parse(&text, &subjects).unwrap(), ledger, "default".to_owned());
     let subject = subjects[200];
     c.bench_function("decision at 500 rules", |b| b.iter(|| guard.lists(black_box(subject))));
+    let (conditional, tools) = conditions(500);
+    let catalogue = Catalogue::new(&tools, arguments);
+    let judged = Policy::parse(&conditional, catalogue).unwrap();
+    let given = serde_json::Map::from_iter([("query".to_owned(), "the heat".into()), ("limit".to_owned(), 50.into())]);
+    let tool = tools[200].tool;
+    assert_eq!(judged.verdict("default", tool).unwrap().conditions.len(), 102);
+    c.bench_function("decision at 500 conditions, 102 of them the tool's", |b| {
+        b.iter(|| {
+            let verdict = judged.verdict(black_box("default"), black_box(tool)).unwrap();
+            assert!(verdict.refused_by(black_box(&given)).is_none());
+        });
+    });
+    c.bench_function("loading 500 conditions", |b| {
+        b.iter(|| Policy::parse(black_box(&conditional), catalogue).unwrap());
+    });
     c.bench_function("loading 500 rules", |b| b.iter(|| Policy::parse(black_box(&text), &subjects).unwrap()));
 }
 

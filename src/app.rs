@@ -3,18 +3,20 @@
 use crate::{
     config::{Config, PolicySource, SettingError, read_policy},
     export::directory::Exports,
-    guard::{Guard, Ledger, LedgerError, Policy, PolicyErrors, SelfTestFailed},
-    plex::http::{Plex, PlexError},
+    guard::{Guard, Kind, Ledger, LedgerError, Policy, PolicyErrors, SelfTestFailed},
+    plex::{error::PlexError, http::Plex},
     tools,
 };
 use std::{
     io,
     path::{Path, PathBuf},
 };
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
-/// Calls that run at once; further ones wait their turn. The protocol itself knows no bound.
-const MAX_CALLS: usize = 32;
+/// Calls that run at once; further ones wait their turn. The protocol itself knows no bound. Reads and changes each have
+/// their own, so that long exports don't hold up reads.
+const MAX_READS: usize = 32;
+const MAX_CHANGES: usize = 8;
 
 /// As many links as Linux follows from one to the next.
 const MAX_LINKS: usize = 40;
@@ -25,7 +27,8 @@ pub struct App {
     config: Config,
     pub(crate) guard: Guard,
     pub(crate) exports: Exports,
-    pub(crate) places: Semaphore,
+    reads: Semaphore,
+    changes: Semaphore,
     plex: OnceCell<Plex>,
 }
 
@@ -78,7 +81,7 @@ pub enum PlexUnavailable {
 /// The policy that `source` names.
 pub fn load_policy(source: &PolicySource) -> Result<Policy, StartError> {
     let text = read_policy(source).map_err(|cause| StartError::PolicyFile { from: source.clone(), cause })?;
-    Policy::parse(&text, &tools::subjects()).map_err(|errors| StartError::Policy { from: source.clone(), errors })
+    Policy::parse(&text, tools::catalogue()).map_err(|errors| StartError::Policy { from: source.clone(), errors })
 }
 
 /// Refuses a file that lies in the exports directory, or is reached by a link there, which an export could replace.
@@ -116,7 +119,14 @@ impl App {
         refuse_among_exports("ledger's key", &config.ledger_key, exports.path())?;
         let guard = Guard::new(policy, ledger, config.grant.clone());
         guard.self_test()?;
-        Ok(Self { config, guard, exports, places: Semaphore::new(MAX_CALLS), plex: OnceCell::new() })
+        Ok(Self {
+            config,
+            guard,
+            exports,
+            reads: Semaphore::new(MAX_READS),
+            changes: Semaphore::new(MAX_CHANGES),
+            plex: OnceCell::new(),
+        })
     }
 
     /// The settings that the program runs with.
@@ -137,6 +147,13 @@ impl App {
         if let Err(error) = self.exports.prepare() {
             tracing::error!("{error}");
         }
+    }
+
+    /// Waits for a place among the calls of that kind, which is held as long as what this returns.
+    pub(crate) async fn place(&self, kind: Kind) -> Option<SemaphorePermit<'_>> {
+        let places = if kind == Kind::Read { &self.reads } else { &self.changes };
+        // The semaphores are never closed.
+        places.acquire().await.ok()
     }
 
     /// The guard.

@@ -23,6 +23,7 @@ use std::{
     iter,
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -48,6 +49,9 @@ See what was done:              plex-mcp audit
 Exit codes: 0 done, 1 failed, 2 wrong usage or arguments, 3 refused by the policy.
 Logs go to standard error; RUST_LOG=info or debug shows more of them.";
 
+/// How long work that was cut short has to clean up after itself.
+const SHUTDOWN: Duration = Duration::from_secs(5);
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve one MCP client on standard input and output (what no subcommand does)
@@ -60,7 +64,7 @@ enum Command {
     Export(export::Options),
     /// Show, follow and verify the ledger of all calls
     Audit(audit::Options),
-    /// Look at a policy
+    /// Check, explain, convert or begin a policy
     Policy(policy::Options),
     /// Show the server at work on a made-up Plex server, or keep that up to try in your own client
     Demo(demo::Options),
@@ -132,7 +136,10 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return report(&Failure::Failed(error.into())),
     };
-    match runtime.block_on(run(command.unwrap_or(Command::Serve), settings, grant_is_named)) {
+    let ended = runtime.block_on(run(command.unwrap_or(Command::Serve), settings, grant_is_named));
+    // Some systems read standard input in a thread that nothing can interrupt.
+    runtime.shutdown_timeout(SHUTDOWN);
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure),
     }
@@ -145,7 +152,7 @@ async fn run(command: Command, settings: Settings, grant_is_named: bool) -> Resu
         Command::Call(options) => call::run(options, settings).await,
         Command::Export(options) => export::run(options, settings).await,
         Command::Audit(options) => audit::run(options, settings, grant_is_named).await,
-        Command::Policy(options) => policy::run(options, settings),
+        Command::Policy(options) => policy::run(options, settings).await,
         Command::Demo(options) => demo::run(options).await,
     }
 }

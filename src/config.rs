@@ -40,7 +40,7 @@ impl FromStr for Secret {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Settings")]
 pub struct Settings {
-    /// Address of the Plex server, such as <http://192.168.1.2:32400>
+    /// Address of the Plex server, such as `http://192.168.1.2:32400`
     #[arg(long, env = "PLEX_URL", global = true, hide_env_values = true, value_name = "URL")]
     pub plex_url: Option<String>,
     /// Token of the Plex account; better set by its variable, which other users of the machine can't see
@@ -88,12 +88,11 @@ pub struct Settings {
         global = true,
         hide_env_values = true,
         num_args = 0..=1,
+        require_equals = true,
         default_missing_value = "true",
-        default_value = "false",
-        value_name = "BOOL",
-        value_parser = clap::builder::BoolishValueParser::new()
+        value_name = "BOOL"
     )]
-    pub plex_insecure_tls: bool,
+    pub plex_insecure_tls: Option<String>,
 }
 
 /// A setting that can't be used, told to whoever can mend it.
@@ -120,6 +119,12 @@ pub enum SettingError {
     /// The address can't be one of a Plex server.
     #[error("PLEX_URL can't be used: {0}")]
     Url(String),
+    /// The value is neither yes nor no.
+    #[error("{variable} must be 1 or 0")]
+    NotBoolean {
+        /// The variable's name.
+        variable: &'static str,
+    },
     /// A file that a variable names can't be read.
     #[error("the file that {variable} names can't be read: {cause}")]
     File {
@@ -234,7 +239,7 @@ fn plex_server(settings: &Settings) -> Result<PlexServer, SettingError> {
     }
     check_filled_in("PLEX_TOKEN", &token)?;
     let tls = match &settings.plex_ca_file {
-        _ if settings.plex_insecure_tls => TlsTrust::Anything,
+        _ if is_on("PLEX_INSECURE_TLS", settings.plex_insecure_tls.as_deref())? => TlsTrust::Anything,
         Some(file) => TlsTrust::Authority(
             read_file(file)
                 .map_err(|cause| SettingError::File { variable: "PLEX_CA_FILE", cause: cause.to_string() })?
@@ -243,6 +248,14 @@ fn plex_server(settings: &Settings) -> Result<PlexServer, SettingError> {
         None => TlsTrust::System,
     };
     Ok(PlexServer { url, token: Secret(token), tls })
+}
+
+fn is_on(variable: &'static str, value: Option<&str>) -> Result<bool, SettingError> {
+    match value.unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        "" | "0" | "false" | "f" | "no" | "n" | "off" => Ok(false),
+        "1" | "true" | "t" | "yes" | "y" | "on" => Ok(true),
+        value => check_filled_in(variable, value).and(Err(SettingError::NotBoolean { variable })),
+    }
 }
 
 /// Refuses what clients pass on when a template was not filled in, or was filled in with its quotes.
@@ -292,13 +305,36 @@ fn parse_url(text: &str) -> Result<Url, SettingError> {
     Ok(url)
 }
 
+/// Where the user's own policy is looked for; none where the system knows no home.
+pub fn own_policy() -> Option<PathBuf> {
+    use etcetera::BaseStrategy as _;
+    etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("plex-mcp/policy.toml"))
+}
+
+/// Writes a policy, all of it or nothing. A file that is there is replaced only where that is asked for.
+pub fn write_policy(path: &Path, text: &str, replace: bool) -> io::Result<()> {
+    use io::Write as _;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    #[expect(clippy::disallowed_methods, reason = "the configuration directory may not be there yet")]
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    let written = if replace { file.persist(path) } else { file.persist_noclobber(path) };
+    written.map(drop).map_err(|error| error.error)
+}
+
 /// The user's own policy, else one in the working directory, else the built-in one. The working directory is last,
 /// since clients start servers in other people's folders.
 fn find_policy() -> PolicySource {
-    use etcetera::BaseStrategy as _;
-    let own = etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("plex-mcp/policy.toml"));
     let here = Some(PathBuf::from("./policy.toml"));
-    [own, here].into_iter().flatten().find(|path| path.is_file()).map_or(PolicySource::BuiltIn, PolicySource::File)
+    // What can't be looked at, or is a link that leads nowhere, is a policy too, one that can't be read: what was meant to be
+    // strict is not passed over.
+    let is_there = |path: &PathBuf| {
+        let kind = path.symlink_metadata().err().map(|error| error.kind());
+        !matches!(kind, Some(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
+    };
+    [own_policy(), here].into_iter().flatten().find(is_there).map_or(PolicySource::BuiltIn, PolicySource::File)
 }
 
 fn default_ledger(exports: &Path) -> PathBuf {
@@ -326,7 +362,7 @@ mod tests {
             export_dir: "./exports".into(),
             grant: "default".into(),
             plex_ca_file: None,
-            plex_insecure_tls: false,
+            plex_insecure_tls: None,
         }
     }
 
@@ -360,6 +396,23 @@ mod tests {
         for url in ["ftp://host", "http://", "http://user:secret@host", "http://host/?X-Plex-Token=secret"] {
             let text = error(url, "abc");
             assert!(text.starts_with("PLEX_URL can't be used") && !text.contains("secret"), "{text}");
+        }
+    }
+
+    #[test]
+    fn certificates_go_unchecked_for_a_clear_yes_only() {
+        let tls = |value: &str| {
+            let settings = Settings { plex_insecure_tls: Some(value.into()), ..settings("https://h", "abc") };
+            plex_server(&settings)
+                .map(|server| matches!(server.tls, TlsTrust::Anything))
+                .map_err(|error| error.to_string())
+        };
+        for (value, expected) in [("1", true), ("True", true), (" on ", true), ("0", false), ("", false), ("no", false)]
+        {
+            assert_eq!(tls(value), Ok(expected), "{value:?}");
+        }
+        for odd in ["${INSECURE}", "maybe", "2"] {
+            assert!(tls(odd).unwrap_err().starts_with("PLEX_INSECURE_TLS "), "{odd}");
         }
     }
 

@@ -13,7 +13,7 @@ pub mod job;
 pub mod name;
 pub mod writer;
 
-use crate::plex::http::PlexError;
+use crate::plex::error::PlexError;
 use std::io;
 
 /// Why there is no export.
@@ -45,6 +45,14 @@ pub enum ExportError {
     /// Plex failed while pages were read.
     #[error(transparent)]
     Plex(#[from] PlexError),
+    /// The export is larger than what it reserved of the policy's limits.
+    #[error(
+        "the export was stopped at the {0} bytes that were reserved for it, and nothing was kept: its items are unusually large, so export one type of them, or a summary"
+    )]
+    Reserved(u64),
+    /// The call was given up while the finished file was being put in its place.
+    #[error("the export was given up before it had its name, and nothing was kept")]
+    GivenUp,
     /// A cap of the policy was reached.
     #[error(
         "the export was stopped at the policy's limit of {limit} {of}, and nothing was kept: raise exports.{key} or export less"
@@ -67,7 +75,8 @@ impl ExportError {
             Self::Name(_) | Self::NotAFile(_) | Self::NotAFolder(_) => "invalid_argument",
             Self::Directory { .. } | Self::Write(_) => "not_writable",
             Self::Plex(error) => error.code(),
-            Self::Cap { .. } => "export_limit",
+            Self::Cap { .. } | Self::Reserved(_) => "export_limit",
+            Self::GivenUp => "cancelled",
         }
     }
 }

@@ -3,15 +3,18 @@
 //! The road of a call:
 //!
 //! 1. `admit` decides what needs no facts: whether the tool is hidden or denied, whether too many calls came in too short a
-//!    time, whether the arguments were understood, whether a person would have to approve. A read takes its place in the
-//!    limits here and has its row; for a change the limits are only looked at.
-//! 2. `clear` is for changes: the body states its plan, and what it reserves is taken from all limits together with the row,
-//!    in one transaction, or nothing is.
+//!    time, whether the arguments were understood and meet the conditions, whether a person would have to approve. A read
+//!    takes its place in the limits here and has its row; for a change the limits are only looked at.
+//! 2. `clear` is for changes: the body states its plan, whose facts have to meet the conditions, and what it reserves is
+//!    taken from all limits together with the row, in one transaction, or nothing is.
 //! 3. `settle` completes the row with what really happened, and lowers what was reserved to what was used.
 //!
 //! The first refusal ends the call and names its rule. A refused call takes nothing from any limit.
 
+mod catalogue;
 mod clock;
+mod condition;
+mod explain;
 mod gate;
 mod ledger;
 mod limit;
@@ -23,16 +26,20 @@ mod refusal;
 mod self_test;
 mod subject;
 
+pub use catalogue::{Argument, Catalogue, ValueType};
 pub use clock::{Boot, Clock, Moment, SystemClock};
+pub use condition::{Condition, Operator, Sense};
+pub use explain::{Asked, Explanation, Left};
 pub use ledger::{Audit, DayOfTool, Decision, Filter, Ledger, LedgerError, Row, Verification};
 pub use limit::{Limit, Scope, Unit};
 pub use permit::{Change, Cleared, Destroy, Effect, Permit, Proofs, Read, Write};
 pub use plan::{Affected, Amounts, Facts, Outcome, Plan, Settlement};
-pub use policy::{Action, ExportCaps, Policy, PolicyError, PolicyErrors, SHIPPED, Verdict};
+pub use policy::{Action, ExportCaps, Matched, Policy, PolicyError, PolicyErrors, SHIPPED, Verdict};
 pub use refusal::{CallId, Code, Refusal};
 pub use self_test::SelfTestFailed;
 pub use subject::{Kind, Service, Subject};
 
+use condition::Says;
 use gate::Attempts;
 use ledger::{Admission, Draft, LimitAsk, Looked, Over};
 use permit::Stage;
@@ -41,6 +48,9 @@ use std::{sync::Arc, time::Duration};
 
 /// Where the policy states the gate.
 const ATTEMPTS_RULE: &str = "/all_tools/attempts";
+
+/// What the ledger says of a call of a tool that does not exist.
+const NO_SUCH_TOOL: &str = "there is no such tool";
 
 /// A call as it comes in.
 #[derive(Clone, Copy, Debug)]
@@ -78,37 +88,59 @@ pub struct Guard {
 
 /// What the policy alone says of a call.
 enum Judgement<'p> {
-    Hidden { rule: Option<&'p str> },
-    Refused { code: Code, rule: &'p str, reason: String },
+    Hidden {
+        rule: Option<&'p str>,
+    },
+    Refused {
+        code: Code,
+        rule: &'p str,
+        reason: String,
+    },
+    /// The arguments were not understood.
+    Invalid,
     Admitted(&'p Verdict),
 }
 
-/// The one decision that listing, calling and the self-test share. It takes nothing.
-fn judge(policy: &Policy, subject: Subject) -> Judgement<'_> {
+/// The one decision that calling, explaining and the self-test share. It takes nothing. Arguments that were not understood
+/// are none.
+fn judge<'p>(
+    policy: &'p Policy,
+    grant: &str,
+    subject: Subject,
+    arguments: Option<&Map<String, Value>>,
+) -> Judgement<'p> {
     // A tool that is not the one the policy was loaded for is not known to it.
-    let Some(verdict) = policy.verdict(subject.tool).filter(|verdict| verdict.subject == subject) else {
+    let Some(verdict) = policy.verdict(grant, subject.tool).filter(|verdict| verdict.subject == subject) else {
         return Judgement::Hidden { rule: None };
     };
     if verdict.hidden {
         return Judgement::Hidden { rule: Some(&verdict.rule) };
     }
-    let (code, reason) = match verdict.action {
-        Action::Allow => return Judgement::Admitted(verdict),
-        Action::Deny if verdict.by_default => {
-            (Code::DefaultDeny, "no rule of this server's policy allows this tool, and it refuses what no rule allows")
-        }
-        Action::Deny => (Code::Denied, "this server's policy refuses this tool"),
-        Action::Ask => (
-            Code::ApprovalRequired,
-            "a person has to approve each call of this tool, and this server can't ask one yet",
-        ),
-    };
-    let reason = match &verdict.reason {
-        Some(own) if verdict.action == Action::Ask => format!("{own}: {reason}"),
-        Some(own) => own.clone(),
-        None => reason.to_owned(),
-    };
-    Judgement::Refused { code, rule: &verdict.rule, reason }
+    if verdict.action == Action::Deny {
+        let code = if verdict.by_default { Code::DefaultDeny } else { Code::Denied };
+        let reason = match &verdict.reason {
+            Some(own) => own,
+            None if verdict.by_default => {
+                "no rule of this server's policy allows this tool, and it refuses what no rule allows"
+            }
+            None => "this server's policy refuses this tool",
+        };
+        return Judgement::Refused { code, rule: &verdict.rule, reason: reason.to_owned() };
+    }
+    let Some(arguments) = arguments else { return Judgement::Invalid };
+    if let Some(condition) = verdict.refused_by(arguments) {
+        let reason = condition.reason(Says::Refuse);
+        return Judgement::Refused { code: Code::Denied, rule: &condition.rule, reason };
+    }
+    if verdict.action == Action::Ask {
+        let asks = "a person has to approve each call of this tool, and this server can't ask one yet";
+        let reason = match &verdict.reason {
+            Some(own) => format!("{own}: {asks}"),
+            None => asks.to_owned(),
+        };
+        return Judgement::Refused { code: Code::ApprovalRequired, rule: &verdict.rule, reason };
+    }
+    Judgement::Admitted(verdict)
 }
 
 impl Guard {
@@ -125,7 +157,9 @@ impl Guard {
 
     /// Whether the tool is listed. What is not listed can't be called either.
     pub fn lists(&self, subject: Subject) -> bool {
-        !matches!(judge(&self.policy, subject), Judgement::Hidden { .. })
+        self.policy
+            .verdict(&self.grant, subject.tool)
+            .is_some_and(|verdict| verdict.subject == subject && !verdict.hidden)
     }
 
     /// Decides what can be decided without knowing what the call is about.
@@ -133,8 +167,10 @@ impl Guard {
         let call = CallId::generate();
         let policy = self.policy();
         let subject = Subject { kind: E::KIND, ..request.subject };
-        let judgement = judge(&policy, subject);
-        if let Err(wait) = self.count_attempt(Some(E::KIND)) {
+        let judgement = judge(&policy, &self.grant, subject, request.arguments.ok());
+        // A hidden tool is counted with those that don't exist, so that the gate does not tell them apart either.
+        let gate = (!matches!(judgement, Judgement::Hidden { .. })).then_some(E::KIND);
+        if let Err(wait) = self.count_attempt(gate) {
             self.ledger.count(&self.grant, subject.tool, || {
                 let row = self.row(call, &policy, request.session, request.client);
                 Row {
@@ -164,6 +200,8 @@ impl Guard {
         if let Ok(arguments) = request.arguments {
             row.args = arguments.keys().cloned().collect();
             row.digest = Some(self.ledger.digest(arguments));
+            let log_args = policy.verdict(&self.grant, subject.tool).is_some_and(|verdict| verdict.log_args);
+            row.arg_values = log_args.then(|| arguments.clone());
         }
         let draft = self.ledger.draft(row);
         let refused = |code, rule: Option<&str>, reason| {
@@ -175,17 +213,14 @@ impl Guard {
                 end(draft, Decision::Deny, rule).await;
                 Err(NotAdmitted::Hidden(call))
             }
-            Judgement::Refused { code, rule, reason } if code != Code::ApprovalRequired => {
-                end(draft, Decision::Deny, Some(rule)).await;
+            Judgement::Refused { code, rule, reason } => {
+                let decision = if code == Code::ApprovalRequired { Decision::Ask } else { Decision::Deny };
+                end(draft, decision, Some(rule)).await;
                 Err(refused(code, Some(rule), reason))
             }
-            _ if request.arguments.is_err() => {
+            Judgement::Invalid => {
                 end(draft, Decision::Invalid, None).await;
                 Err(NotAdmitted::InvalidArguments(call))
-            }
-            Judgement::Refused { code, rule, reason } => {
-                end(draft, Decision::Ask, Some(rule)).await;
-                Err(refused(code, Some(rule), reason))
             }
             Judgement::Admitted(verdict) => {
                 let stage = if E::KIND == Kind::Read {
@@ -209,7 +244,7 @@ impl Guard {
         plan: Plan,
     ) -> Result<Cleared<'call>, Refusal> {
         let (call, tool) = (permit.call_id(), permit.tool());
-        let (Some(draft), Some(verdict)) = (permit.take_draft(), permit.policy().verdict(tool)) else {
+        let (Some(draft), Some(verdict)) = (permit.take_draft(), permit.policy().verdict(&self.grant, tool)) else {
             return Err(Refusal {
                 code: Code::Denied,
                 tool: tool.to_owned(),
@@ -219,6 +254,22 @@ impl Guard {
                 call_id: call,
             });
         };
+        for condition in &verdict.conditions {
+            let says = condition.of_facts(&plan.facts);
+            if says != Says::Pass {
+                end(draft, Decision::Deny, Some(&condition.rule)).await;
+                let code = if says == Says::Unavailable { Code::FactUnavailable } else { Code::Denied };
+                let (tool, rule) = (tool.to_owned(), Some(condition.rule.clone()));
+                return Err(Refusal {
+                    code,
+                    tool,
+                    rule,
+                    reason: condition.reason(says),
+                    retry_after: None,
+                    call_id: call,
+                });
+            }
+        }
         let asks = self.asks(verdict, plan.reserve);
         let entry = self.take(draft, asks, call, tool, plan).await?;
         permit.record(entry);
@@ -254,9 +305,25 @@ impl Guard {
         }
     }
 
+    /// Records a call of a tool that does not exist. `name` is the client's word, of plain characters.
+    pub async fn record_unknown(&self, name: &str, session: &str, client: Option<&str>) {
+        let row = |tool: &str| Row {
+            tool: tool.to_owned(),
+            decision: Decision::Deny,
+            note: Some(NO_SUCH_TOOL.to_owned()),
+            ..self.row(CallId::generate(), &self.policy, session, client)
+        };
+        if self.count_attempt(None).is_err() {
+            // One row for all names, which may be any number.
+            self.ledger.count(&self.grant, NO_SUCH_TOOL, || row(""));
+        } else {
+            end(self.ledger.draft(row(name)), Decision::Deny, None).await;
+        }
+    }
+
     /// Calls itself with calls that must be refused.
     pub fn self_test(&self) -> Result<(), SelfTestFailed> {
-        self_test::run(&self.policy)
+        self_test::run(&self.policy, &self.grant)
     }
 
     fn count_attempt(&self, kind: Option<Kind>) -> Result<(), Duration> {

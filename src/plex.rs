@@ -1,10 +1,13 @@
 //! The client of a Plex Media Server: HTTP, XML, and lists read page by page.
 
 mod attributes;
+pub mod error;
 pub mod fields;
 pub mod http;
 pub mod items;
 pub mod json;
 pub mod lenient;
 pub mod pager;
+pub mod redaction;
+mod tls;
 pub mod xml;

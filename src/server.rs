@@ -59,14 +59,13 @@ impl Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResult, ErrorData> {
-        let Some(tool) = tools::find(&request.name) else { return Err(unknown_tool(&request.name)) };
         let mut caller = Caller::new(&*self.session, client_name(&context));
         caller.cancelled = context.ct.clone();
         let shown = context
             .meta
             .get_progress_token()
             .map(|token| tokio::spawn(show_progress(context.peer.clone(), token, caller.progress.subscribe())));
-        let answer = tool.call(&self.app, &caller, request.arguments.unwrap_or_default()).await;
+        let answer = tools::call(&self.app, &caller, &request.name, request.arguments.unwrap_or_default()).await;
         drop(caller);
         if let Some(shown) = shown {
             // It ends with the sender; the last state goes out before the answer.
@@ -74,7 +73,8 @@ impl Server {
         }
         match answer {
             Ok(value) => Ok(CallToolResult::structured(value)),
-            Err(ToolError::Unknown(name)) => Err(unknown_tool(&name)),
+            // By the protocol's own error, as it wants it.
+            Err(error @ ToolError::Unknown(_)) => Err(ErrorData::invalid_params(error.to_string(), None)),
             Err(error) => {
                 let mut result = CallToolResult::structured_error(error.structured());
                 result.content = vec![ContentBlock::text(error.to_string())];
@@ -136,11 +136,6 @@ impl Server {
         let note = "a tools/call without a name, with arguments that are no object, or without an id";
         self.app.guard().record_malformed(&self.session, client, note).await;
     }
-}
-
-fn unknown_tool(name: &str) -> ErrorData {
-    let shown: String = name.chars().filter(char::is_ascii_graphic).take(64).collect();
-    ErrorData::invalid_params(format!("unknown tool: {shown}"), None)
 }
 
 /// What the client says it is; only ever a claim.

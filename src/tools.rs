@@ -14,7 +14,7 @@ pub mod text;
 
 use crate::{
     app::App,
-    guard::{Effect, Kind, NotAdmitted, Outcome, Request, Service, Settlement, Subject},
+    guard::{Catalogue, Effect, Kind, NotAdmitted, Outcome, Request, Service, Settlement, Subject},
 };
 use arguments::ArgumentErrors;
 use call::{Call, Caller};
@@ -55,6 +55,7 @@ pub trait Tool: JsonSchema + 'static {
 }
 
 type Handler = for<'a> fn(&'a App, &'static ToolInfo, &'a Caller, Map<String, Value>) -> BoxFuture<'a, Answer>;
+type Decodes = fn(&Map<String, Value>) -> Result<(), ArgumentErrors>;
 type Answer = Result<Value, ToolError>;
 
 /// A tool's entry in the list of its group.
@@ -65,6 +66,7 @@ pub struct ToolDef {
     service: Service,
     idempotent: bool,
     describe: fn() -> schema::Described,
+    decodes: Decodes,
     handle: Handler,
 }
 
@@ -78,6 +80,7 @@ impl ToolDef {
             service: T::SERVICE,
             idempotent: T::IDEMPOTENT,
             describe: schema::describe::<T>,
+            decodes: |map| decode::<T::Args>(map).map(drop),
             handle: handle::<T>,
         }
     }
@@ -105,6 +108,7 @@ pub struct ToolInfo {
     pub input: Map<String, Value>,
     /// JSON schema of the result.
     pub output: Map<String, Value>,
+    decodes: Decodes,
     handle: Handler,
 }
 
@@ -123,6 +127,7 @@ static TOOLS: LazyLock<Vec<ToolInfo>> = LazyLock::new(|| {
                 description: described.description,
                 input: described.input,
                 output: described.output,
+                decodes: def.decodes,
                 handle: def.handle,
             }
         })
@@ -139,16 +144,33 @@ pub fn find(name: &str) -> Option<&'static ToolInfo> {
     all().iter().find(|tool| tool.name == name)
 }
 
-/// What the policy knows of each tool. Makes no schemas, so that a start need not wait for them.
-pub fn subjects() -> Vec<Subject> {
-    GROUPS.iter().copied().flatten().map(ToolDef::subject).collect()
+static SUBJECTS: LazyLock<Vec<Subject>> =
+    LazyLock::new(|| GROUPS.iter().copied().flatten().map(ToolDef::subject).collect());
+
+/// What the policy knows of the tools. Schemas are made only where one of its conditions looks at an argument, so that a
+/// start need not wait for them.
+pub fn catalogue() -> Catalogue<'static> {
+    Catalogue::new(&SUBJECTS, |name| find(name).map(|tool| arguments::of_schema(&tool.input)).unwrap_or_default())
 }
 
 impl ToolInfo {
-    /// Runs a call of this tool to its end, which is a result or an error that the ledger knows of.
-    pub async fn call(&'static self, app: &App, caller: &Caller, arguments: Map<String, Value>) -> Answer {
-        (self.handle)(app, self, caller, arguments).await
+    /// What a call with these arguments means, defaults filled in: what the policy judges.
+    pub fn read(&self, given: Map<String, Value>) -> Result<Map<String, Value>, ArgumentErrors> {
+        let map = arguments::read(&self.input, given)?;
+        (self.decodes)(&map)?;
+        Ok(map)
     }
+}
+
+/// Runs a call to its end, which is a result or an error, and a row of the ledger.
+pub async fn call(app: &App, caller: &Caller, tool: &str, arguments: Map<String, Value>) -> Answer {
+    if let Some(tool) = find(tool) {
+        return (tool.handle)(app, tool, caller, arguments).await;
+    }
+    // A made-up name as it may be shown: short and of plain characters.
+    let shown: String = tool.chars().filter(char::is_ascii_graphic).take(64).collect();
+    app.guard.record_unknown(&shown, &caller.session, caller.client.as_deref()).await;
+    Err(ToolError::Unknown(shown))
 }
 
 /// The handler of every tool: decode, admit, run with a time limit, settle.
@@ -177,8 +199,7 @@ fn handle<'a, T: Tool>(
         };
         let call = Call::new(app, permit, caller);
         let work = async {
-            // The semaphore is never closed.
-            let _place = app.places.acquire().await.ok();
+            let _place = app.place(info.subject.kind).await;
             T::run(&call, args).await
         };
         let result = run_guarded(caller, T::TIME_LIMIT, work).await;

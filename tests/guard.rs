@@ -16,7 +16,7 @@ use futures_util::future::join_all;
 use plex_mcp::demo::{Deviations, Options, SampleLibrary};
 use plex_mcp::guard::{Decision, Outcome};
 use serde_json::{Value, json};
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, path::Path, time::Duration};
 use support::{Client, Finished, Home, home, text};
 use tokio::process::Command;
 
@@ -105,6 +105,31 @@ async fn a_hidden_tool_is_answered_word_for_word_as_one_that_does_not_exist() {
     for row in hidden {
         assert_eq!((row.decision, row.outcome, row.rule.as_deref()), (Decision::Deny, None, Some("/hide")));
     }
+}
+
+#[tokio::test]
+async fn the_attempt_gate_does_not_tell_a_hidden_tool_from_one_that_does_not_exist() {
+    let (_plex, home) = home(movies(3)).await;
+    home.policy(
+        "version = \"1\"\ndefault = \"allow\"\nhide = [\"search_media\"]\n\
+         [all_tools]\nattempts = { window = \"hour\", max = 5 }\n",
+    );
+    for name in ["search_media", "no_such_tool"] {
+        let client = home.connect().await;
+        for _ in 0..20 {
+            let error = client.try_call(name, json!({})).await.unwrap_err().to_string();
+            assert!(error.contains(&format!("unknown tool: {name}")), "{error}");
+        }
+        client.call("get_libraries", json!({})).await;
+        client.close().await;
+        let rows: Vec<_> = home.rows().await.into_iter().filter(|row| row.decision != Decision::Allow).collect();
+        assert_eq!(
+            rows.iter().filter(|row| row.tool == name && row.rule.as_deref() != Some("/all_tools/attempts")).count(),
+            5,
+            "{rows:?}"
+        );
+    }
+    assert_eq!(home.rows().await.iter().map(|row| row.repeats).sum::<u64>(), 42, "every call is recorded");
 }
 
 #[tokio::test]
@@ -317,8 +342,8 @@ async fn an_export_larger_than_a_limit_never_fits_and_writes_nothing() {
 #[tokio::test]
 async fn limits_on_items_and_bytes_settle_to_what_was_written() {
     let (_plex, home) = home(movies(100)).await;
-    // An export of 100 items reserves 6.6 MB and takes about a twentieth of that.
-    for limit in ["max = 250, of = \"items\"", "max = 7_100_000, of = \"bytes\""] {
+    // An export of 100 items reserves 1.7 MB and takes about a sixth of that.
+    for limit in ["max = 250, of = \"items\"", "max = 2_200_000, of = \"bytes\""] {
         home.policy(&format!(
             "version = \"1\"\ndefault = \"allow\"\n[tools.export_library]\n\
              limits = [{{ counter = \"{}\", window = \"hour\", {limit} }}]\n",
@@ -335,6 +360,27 @@ async fn limits_on_items_and_bytes_settle_to_what_was_written() {
         client.call("export_library", json!({"libraryKey": "2"})).await;
         client.close().await;
     }
+}
+
+#[tokio::test]
+async fn an_export_that_failed_settles_to_what_it_got_through() {
+    let (_plex, home) = home(movies(100)).await;
+    home.policy(
+        "version = \"1\"\ndefault = \"allow\"\n[exports]\nmax_bytes = 60_000\n[tools.export_library]\n\
+         limits = [{ counter = \"items\", window = \"hour\", max = 250, of = \"items\" }]\n",
+    );
+    let client = home.connect().await;
+    // About 27 kB a page: each stops at the third or fourth of ten.
+    for _ in 0..3 {
+        let (text, error) = client.fail("export_library", json!({"libraryKey": "1", "pageSize": 10})).await;
+        assert_eq!(error["code"], "export_limit", "{text}");
+    }
+    let small = json!({"libraryKey": "1", "detail": "summary"});
+    client.call("export_library", small.clone()).await;
+    // They did count: were they given back, two more would fit.
+    assert_eq!(client.fail("export_library", small.clone()).await.1["code"], "limit");
+    client.close().await;
+    assert_eq!(home.files().len(), 1);
 }
 
 #[tokio::test]
@@ -394,6 +440,25 @@ async fn the_policy_is_that_of_the_flag_the_variable_the_configuration_the_folde
             assert_eq!((code, stderr), (3, format!("plex-mcp: [POLICY DENIED] by the {name}\n")));
             std::fs::remove_file(&places[n]).unwrap();
         }
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_policy_of_the_users_own_that_can_not_be_read_is_not_passed_over() {
+    let home = Home::at("http://127.0.0.1:9");
+    let own = home.path(".config/plex-mcp/policy.toml");
+    for make in [
+        |path: &Path| std::os::unix::fs::symlink("nowhere.toml", path).unwrap(),
+        |path: &Path| std::fs::create_dir(path).unwrap(),
+    ] {
+        std::fs::create_dir_all(own.parent().unwrap()).unwrap();
+        make(&own);
+        let mut command = home.command();
+        let Finished { code, stderr, .. } = Finished::of(command.env_remove("PLEX_POLICY")).await;
+        assert_eq!(code, 1, "{stderr}");
+        assert!(stderr.starts_with(&format!("plex-mcp: the policy {} can't be read: ", own.display())), "{stderr}");
+        std::fs::remove_dir_all(home.path(".config")).unwrap();
     }
 }
 

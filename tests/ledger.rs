@@ -64,6 +64,7 @@ async fn every_call_is_one_row_and_no_row_holds_a_value() {
     raw.call("get_library_items", json!({"libraryKey": "987654", "sort": "year"})).await;
     raw.call("get_media_details", json!({"ratingKey": "987654"})).await;
     raw.call("search_media", json!({"query": CANARY})).await;
+    raw.call("drop\u{1b}[31m_library", json!({"query": CANARY})).await;
     let exported = raw.call("export_library", export.clone()).await["result"]["structuredContent"].clone();
     let again = raw.call("export_library", export).await;
     assert_eq!(again["result"]["structuredContent"]["code"], "already_exists", "{again}");
@@ -82,6 +83,7 @@ async fn every_call_is_one_row_and_no_row_holds_a_value() {
         ("get_library_items", read, Decision::Allow, Some(Outcome::Failed)),
         ("get_media_details", read, Decision::Deny, None),
         ("search_media", read, Decision::Deny, None),
+        ("drop[31m_library", None, Decision::Deny, None),
         ("export_library", write, Decision::Allow, Some(Outcome::Ok)),
         ("export_library", write, Decision::Allow, Some(Outcome::Failed)),
         ("", None, Decision::Invalid, None),
@@ -99,7 +101,7 @@ async fn every_call_is_one_row_and_no_row_holds_a_value() {
     let names = |row: &Row| row.args.iter().cloned().collect::<HashSet<_>>();
     let all = ["libraryKey", "limit", "offset", "sort"].map(str::to_owned);
     assert_eq!(names(&rows[2]), HashSet::from(all), "what was given and what was filled in");
-    let export = &rows[5];
+    let export = &rows[6];
     assert!(names(export).contains("outputPath") && export.digest.as_deref().is_some_and(|hex| hex.len() == 32));
     assert_eq!(export.affected.library.as_deref(), Some("Movies"));
     assert_eq!(export.affected.items, Some(3));

@@ -112,6 +112,11 @@ async fn tools_are_described_in_full_and_plainly() {
         assert_eq!(input["additionalProperties"], false, "{}", tool.name);
         assert!(input["properties"].is_object(), "{}", tool.name);
         assert_eq!(output["type"], "object", "{}", tool.name);
+        // An error has structured content too, and some clients hold it against the schema.
+        assert_eq!((output.get("required"), output.get("additionalProperties")), (None, None), "{}", tool.name);
+        for name in ["code", "message", "fields", "denied", "tool", "rule", "reason", "retryAfterSeconds", "callId"] {
+            assert!(output["properties"].get(name).is_none(), "{}: {name} is a name that errors use", tool.name);
+        }
         faults(&format!("{} in", tool.name), &input, true, &mut found);
         faults(&format!("{} out", tool.name), &output, false, &mut found);
     }

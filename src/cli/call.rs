@@ -2,9 +2,8 @@
 
 use super::{Failure, say, start};
 use crate::{
-    app::App,
     config::Settings,
-    tools::{self, call::Caller, error::ToolError},
+    tools::{self, call::Caller},
 };
 use serde_json::{Map, Value};
 
@@ -21,7 +20,8 @@ pub(super) async fn run(options: Options, settings: Settings) -> Result<(), Fail
     let arguments: Map<String, Value> = serde_json::from_str(&options.args)
         .map_err(|error| Failure::Usage(format!("--args must be a JSON object: {error}")))?;
     let app = start(settings)?;
-    let result = call(&app, &caller(), &options.tool, arguments).await.map_err(|error| Failure::of_tool(&error))?;
+    let result =
+        tools::call(&app, &caller(), &options.tool, arguments).await.map_err(|error| Failure::of_tool(&error))?;
     say(serde_json::to_string_pretty(&result)?)?;
     Ok(())
 }
@@ -36,14 +36,4 @@ pub(super) fn caller() -> Caller {
         }
     });
     caller
-}
-
-pub(super) async fn call(
-    app: &App,
-    caller: &Caller,
-    tool: &str,
-    arguments: Map<String, Value>,
-) -> Result<Value, ToolError> {
-    let tool = tools::find(tool).ok_or_else(|| ToolError::Unknown(tool.to_owned()))?;
-    tool.call(app, caller, arguments).await
 }

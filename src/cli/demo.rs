@@ -5,7 +5,7 @@ use super::{
     export::{self, Exported, Libraries, Library},
     say, setting_variables,
 };
-use crate::demo::{Options as Sample, SampleLibrary, SamplePlex};
+use crate::demo::{Deviations, Options as Sample, SampleLibrary, SamplePlex};
 use anyhow::Context as _;
 use indicatif::ProgressBar;
 use rmcp::{
@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 use std::{
     io::{BufRead as _, BufReader, IsTerminal as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
 use tokio::process::Command;
 
@@ -42,6 +43,9 @@ pub(super) struct Options {
     /// Port of the sample server with --serve; 0 is any free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     port: u16,
+    /// Pause of the sample server before each answer, in milliseconds; a real server takes some
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    latency_ms: u64,
     /// Token that the sample server takes
     #[arg(long, value_name = "TOKEN", default_value = "sample-token")]
     token: String,
@@ -65,10 +69,12 @@ on_deny = "One export a minute is enough for a demonstration."
 
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let (movies, shows, artists, photos) = (options.movies, options.shows, options.artists, options.photos);
+    let latency = (options.latency_ms > 0).then(|| Duration::from_millis(options.latency_ms));
     let sample = Sample {
         library: SampleLibrary { movies, shows, artists, photos, ..SampleLibrary::default() },
         token: options.token.clone(),
         port: options.port,
+        deviations: Deviations { delay: latency, ..Deviations::default() },
         ..Sample::default()
     };
     let plex = SamplePlex::start(sample).await.context("the sample server can't be started")?;

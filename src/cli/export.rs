@@ -1,11 +1,12 @@
 //! `plex-mcp export`: `export_library` with a progress bar.
 
-use super::{
-    Failure,
-    call::{call, caller},
-    say, start,
+use super::{Failure, call::caller, say, start};
+use crate::{
+    app::App,
+    config::Settings,
+    export::job::Progress,
+    tools::{self, call::Caller},
 };
-use crate::{app::App, config::Settings, export::job::Progress, tools::call::Caller};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -48,9 +49,11 @@ pub(super) async fn run(options: Options, settings: Settings) -> Result<(), Fail
     ]);
     arguments.extend(options.kind.map(|kind| ("type".to_owned(), kind.into())));
     arguments.extend(options.output.map(|output| ("outputPath".to_owned(), output.into())));
-    let bar = tokio::spawn(show(caller.progress.subscribe()));
-    let result = call(&app, &caller, "export_library", arguments).await;
-    bar.abort();
+    let bar = bar();
+    let shown = tokio::spawn(show(bar.clone(), caller.progress.subscribe()));
+    let result = tools::call(&app, &caller, "export_library", arguments).await;
+    shown.abort();
+    bar.finish_and_clear();
     let result = result.map_err(|error| Failure::of_tool(&error))?;
     let exported: Exported = serde_json::from_value(result)?;
     say(app.config().exports.join(&exported.output_path).display().to_string())?;
@@ -69,7 +72,8 @@ async fn library_key(app: &App, caller: &Caller, name: &str) -> Result<String, F
     if name.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(name.to_owned());
     }
-    let result = call(app, caller, "get_libraries", Map::new()).await.map_err(|error| Failure::of_tool(&error))?;
+    let result =
+        tools::call(app, caller, "get_libraries", Map::new()).await.map_err(|error| Failure::of_tool(&error))?;
     let Libraries { libraries } = serde_json::from_value(result)?;
     let named = |library: &&Library| library.title.to_lowercase() == name.to_lowercase();
     let keys: Vec<_> = libraries.iter().filter(named).map(|library| library.key.as_str()).collect();
@@ -119,8 +123,7 @@ pub(super) struct Library {
 }
 
 /// Draws the bar on standard error until it is stopped.
-async fn show(mut progress: watch::Receiver<Progress>) {
-    let bar = bar();
+async fn show(bar: ProgressBar, mut progress: watch::Receiver<Progress>) {
     while progress.changed().await.is_ok() {
         let now = *progress.borrow_and_update();
         draw(&bar, now.items, now.total);

@@ -24,9 +24,10 @@ pub(super) fn run(options: &Options, settings: Settings) -> Result<(), Failure> 
         say(markdown())?;
         return Ok(());
     }
-    let policy = load_policy(&Config::new(settings).policy)?;
+    let config = Config::new(settings);
+    let (policy, grant) = (load_policy(&config.policy)?, config.grant);
     let rows = tools::all().iter().map(|tool| {
-        let verdict = policy.verdict(tool.name);
+        let verdict = policy.verdict(&grant, tool.name);
         let action = verdict.map_or("hidden", says).to_owned();
         (tool, action)
     });
@@ -46,7 +47,8 @@ pub(super) fn run(options: &Options, settings: Settings) -> Result<(), Failure> 
     say(format!("{:<28} {:<12} {:<8} {:<7} LIMITS", "TOOL", "KIND", "SERVICE", "POLICY"))?;
     for (tool, action) in rows {
         let (kind, service) = (tool.subject.kind.as_str(), tool.subject.service.as_str());
-        let limits: Vec<_> = policy.verdict(tool.name).into_iter().flat_map(|verdict| &verdict.limits).collect();
+        let limits: Vec<_> =
+            policy.verdict(&grant, tool.name).into_iter().flat_map(|verdict| &verdict.limits).collect();
         let limits = limits.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         say(format!("{:<28} {kind:<12} {service:<8} {action:<7} {limits}", tool.name))?;
     }

@@ -8,10 +8,14 @@ use cap_std::{
     fs::{Dir, DirBuilder, OpenOptions},
 };
 use std::{
-    fs::File,
+    fs::{File, TryLockError},
     io::{self, ErrorKind, Write},
+    ops::ControlFlow,
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 const TEMPORARY_PREFIX: &str = ".plex-mcp-";
@@ -60,16 +64,17 @@ impl Exports {
     /// Sweeps what killed exports left, if the directory is there, and tries whether it can be written to.
     pub fn prepare(&self) -> Result<(), ExportError> {
         if !self.path.try_exists().map_err(|cause| self.unusable(cause))? {
-            // It is made by the first export; here only what would keep it from being made is of interest.
-            let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            return match parent.map_or(Ok(true), Path::try_exists) {
-                Ok(_) => Ok(()),
-                Err(cause) => Err(self.unusable(cause)),
-            };
+            // It is made by the first export. Here it is only tried whether that will work.
+            return self.try_to_make().map_err(|cause| self.unusable(cause));
         }
-        let dir = self.open()?.dir;
-        sweep(&dir, 0);
-        Temporary::create(&dir).map(drop).map_err(|cause| self.unusable(cause))
+        Temporary::create(&self.open()?.dir).map(drop).map_err(|cause| self.unusable(cause))
+    }
+
+    /// Makes a directory where the exports directory would be, and removes it.
+    fn try_to_make(&self) -> io::Result<()> {
+        let path = std::path::absolute(&self.path)?;
+        let parent = path.ancestors().skip(1).find(|ancestor| ancestor.exists()).unwrap_or(Path::new("/"));
+        tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempdir_in(parent)?.close()
     }
 
     /// Whether an export of that name could be published now. Looks only; the last word has [`Pending::publish`].
@@ -108,14 +113,15 @@ impl Exports {
     ) -> Result<Pending, ExportError> {
         let root = self.open()?;
         let cap = |key, limit, of| Err(ExportError::Cap { key, limit, of });
-        if count_files(&root.dir, 0, caps.max_files) >= caps.max_files {
-            return cap("max_files", caps.max_files, "files");
-        }
         if fs4::available_space(&root.canonical).is_ok_and(|free| free < caps.min_free_bytes) {
             return cap("min_free_bytes", caps.min_free_bytes, "free bytes on the disk");
         }
         let Some(dir) = root.folder(&name, true)? else { return Err(ExportError::NotAFolder(name.to_string())) };
         check_free(&dir, &name, if_taken)?;
+        let replaces = if_taken == IfTaken::Replace && dir.symlink_metadata(name.file()).is_ok();
+        if !replaces && has_files(&root.dir, caps.max_files) {
+            return cap("max_files", caps.max_files, "files");
+        }
         let temporary = Temporary::create(&dir).map_err(|cause| self.unusable(cause))?;
         Ok(Pending { root, name, if_taken, temporary, min_free_bytes: caps.min_free_bytes })
     }
@@ -127,6 +133,7 @@ impl Exports {
             return root.try_clone().map_err(|cause| self.unusable(cause));
         }
         let opened = Root::open(&self.path).map_err(|cause| self.unusable(cause))?;
+        sweep(&opened.dir);
         let clone = opened.try_clone().map_err(|cause| self.unusable(cause))?;
         *root = Some(opened);
         Ok(clone)
@@ -173,7 +180,12 @@ impl Root {
     fn still_leads_to(&self, name: &ExportName) -> io::Result<bool> {
         let mut expected = self.canonical.clone();
         expected.extend(name.folders());
-        Ok(expected.canonicalize()? == expected)
+        let found = expected.canonicalize()?;
+        // Names are plain ASCII, and these systems find a folder by its name in another case.
+        if cfg!(any(windows, target_os = "macos")) {
+            return Ok(found.as_os_str().eq_ignore_ascii_case(&expected));
+        }
+        Ok(found == expected)
     }
 }
 
@@ -208,11 +220,14 @@ impl Pending {
         Ok(())
     }
 
-    /// Puts the file, complete and on the disk, under its name.
-    pub fn publish(mut self) -> Result<ExportName, ExportError> {
+    /// Puts the file, complete and on the disk, under its name, unless that was given up meanwhile.
+    pub fn publish(mut self, given_up: &AtomicBool) -> Result<ExportName, ExportError> {
         self.temporary.file.sync_all()?;
         if !self.root.still_leads_to(&self.name)? {
             return Err(ExportError::NotAFolder(self.name.to_string()));
+        }
+        if given_up.load(Ordering::Relaxed) {
+            return Err(ExportError::GivenUp);
         }
         let mut name = self.name.clone();
         let mut number = 1;
@@ -267,8 +282,11 @@ impl Temporary {
             })?;
         let file = made.into_file().into_std();
         // Where the file system knows no locks, a sweep by another process could take the file: better no lock than no export.
-        let _ = file.try_lock();
-        Ok(Self { dir: dir.try_clone()?, file, name: Some(name) })
+        match file.try_lock() {
+            // Another process is sweeping this very file away.
+            Err(TryLockError::WouldBlock) => Self::create(dir),
+            _ => Ok(Self { dir: dir.try_clone()?, file, name: Some(name) }),
+        }
     }
 
     /// Gives the file its name: with `replace` in place of what has it, else only if nothing has.
@@ -278,9 +296,11 @@ impl Temporary {
             self.dir.rename(from, &self.dir, to)?;
         } else {
             match self.dir.hard_link(from, &self.dir, to) {
-                Ok(()) => self.dir.remove_file(from)?,
+                // The file has its name now; if the other one can't be removed, the next sweep does it.
+                Ok(()) => drop(self.dir.remove_file(from)),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
-                // A file system without hard links: hold the name with an empty file, which the rename replaces.
+                // A file system without hard links: hold the name with an empty file, which the rename replaces. Only here a
+                // process that is killed between the two leaves an empty file.
                 Err(_) => {
                     self.dir.open_with(to, OpenOptions::new().write(true).create_new(true))?;
                     if let Err(error) = self.dir.rename(from, &self.dir, to) {
@@ -308,42 +328,43 @@ impl Drop for Temporary {
 }
 
 /// Removes the temporary files that no process holds.
-fn sweep(dir: &Dir, depth: usize) {
-    for_each_entry(dir, depth, &mut |dir, name| {
-        if !(name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX)) {
-            return;
+fn sweep(dir: &Dir) {
+    let _ = for_each_file(dir, 0, &mut |dir, name| {
+        if name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX) {
+            let file = dir.open_with(name, OpenOptions::new().write(true));
+            let unused = file.is_ok_and(|file| file.into_std().try_lock().is_ok());
+            if unused && dir.remove_file(name).is_ok() {
+                tracing::info!(name, "removed what an interrupted export left");
+            }
         }
-        let unused =
-            dir.open_with(name, OpenOptions::new().write(true)).is_ok_and(|file| file.into_std().try_lock().is_ok());
-        if unused && dir.remove_file(name).is_ok() {
-            tracing::info!(name, "removed what an interrupted export left");
-        }
+        ControlFlow::Continue(())
     });
 }
 
-/// The number of exports, counted no further than `most`.
-fn count_files(dir: &Dir, depth: usize, most: u64) -> u64 {
+/// Whether the directory holds at least `most` exports.
+fn has_files(dir: &Dir, most: u64) -> bool {
     let mut count = 0;
-    for_each_entry(dir, depth, &mut |_, name| {
-        if !name.starts_with('.') && count < most {
-            count += 1;
-        }
+    let is_export = |name: &str| Path::new(name).extension().is_some_and(|extension| extension == "json");
+    let counted = for_each_file(dir, 0, &mut |_, name| {
+        count += u64::from(is_export(name));
+        if count >= most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    count
+    counted.is_break()
 }
 
-/// Calls `visit` with each file beneath `dir`; links are passed over.
-fn for_each_entry(dir: &Dir, depth: usize, visit: &mut dyn FnMut(&Dir, &str)) {
-    let Ok(entries) = dir.entries() else { return };
+/// Calls `visit` with each file beneath `dir` until it breaks off; links are passed over.
+fn for_each_file(dir: &Dir, depth: usize, visit: &mut dyn FnMut(&Dir, &str) -> ControlFlow<()>) -> ControlFlow<()> {
+    let Ok(entries) = dir.entries() else { return ControlFlow::Continue(()) };
     for entry in entries.flatten() {
         let (Ok(kind), Ok(name)) = (entry.file_type(), entry.file_name().into_string()) else { continue };
         if kind.is_file() {
-            visit(dir, &name);
+            visit(dir, &name)?;
         } else if kind.is_dir()
             && depth < MAX_DEPTH
             && let Ok(folder) = dir.open_dir_nofollow(&name)
         {
-            for_each_entry(&folder, depth + 1, visit);
+            for_each_file(&folder, depth + 1, visit)?;
         }
     }
+    ControlFlow::Continue(())
 }

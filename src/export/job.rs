@@ -11,11 +11,19 @@ use crate::{
     plex::{
         http::{Get, Plex},
         pager::{End, Page, PageCount, Pager},
-        xml::{Arena, Redaction},
+        redaction::Redaction,
+        xml::Arena,
     },
 };
 use roaring::RoaringTreemap;
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::task::JoinHandle;
 
 /// How much of each item is written.
@@ -37,8 +45,8 @@ impl Detail {
     /// More bytes than an item takes on the average in any real library: what is reserved of a limit on bytes.
     pub fn most_bytes_an_item(self) -> u64 {
         match self {
-            Self::Summary => 4 << 10,
-            Self::Full => 64 << 10,
+            Self::Summary => 1 << 10,
+            Self::Full => 16 << 10,
         }
     }
 }
@@ -107,13 +115,18 @@ impl Job {
             of: "seconds",
         })??;
         let bytes = file.bytes();
+        // The disk may take its time, and the call be given up meanwhile: then there is to be no file.
+        let given_up = GivenUp::default();
+        let seen = Arc::clone(&given_up.0);
         let (name, sha256) = blocking(move || {
             let (pending, sha256) = file.finish();
-            Ok::<_, ExportError>((pending.publish()?, sha256))
+            Ok::<_, ExportError>((pending.publish(&seen)?, sha256))
         })
         .await??;
         let total = pager.total();
-        let complete = pager.end() != Some(End::Repeated) && total.is_none_or(|total| total == items);
+        // A list that changed meanwhile may have moved a row past the pages that were still to come, whatever the counts say.
+        let complete =
+            pager.end() != Some(End::Repeated) && !pager.changed() && total.is_none_or(|total| total == items);
         Ok(Finished {
             name,
             items,
@@ -165,7 +178,7 @@ impl Job {
             return cap("max_bytes", caps.max_bytes, "bytes");
         }
         if file.bytes() > self.max_bytes {
-            return cap("max_bytes", self.max_bytes, "bytes, which is what this export reserved");
+            return Err(ExportError::Reserved(self.max_bytes));
         }
         file.file().check_room()
     }
@@ -187,6 +200,16 @@ impl Writing {
             Self::Idle(idle) => Ok(*idle),
             Self::Busy(task) => Ok(task.await.map_err(io::Error::other)??),
         }
+    }
+}
+
+/// Set when the future that holds it is dropped.
+#[derive(Default)]
+struct GivenUp(Arc<AtomicBool>);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -42,7 +42,7 @@ use std::{
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
-use store::Store;
+use store::{State, Store};
 use takes::Take;
 use tokio::sync::oneshot;
 use worker::{Ask, Job, Reply};
@@ -121,6 +121,11 @@ impl Ledger {
                 step => deleted += step,
             }
         }
+    }
+
+    /// What the window of each limit holds now, and which limit would refuse. Takes and writes nothing.
+    pub(super) async fn state(&self, asks: Vec<Ask>) -> Result<State, LedgerError> {
+        self.request(|reply| Job::State { asks, reply }).await
     }
 
     /// A call that has no row yet.

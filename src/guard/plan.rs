@@ -23,11 +23,21 @@ pub struct Plan {
 pub struct Facts(Map<String, Value>);
 
 impl Facts {
-    /// Adds a fact, such as `item.library`; a fact stated twice keeps its last value.
+    /// Adds a fact, such as `item.library`; a fact stated twice keeps its last value. Where the call is about several items
+    /// it is the list of their values, each of which the policy's conditions judge.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.0.insert(name.to_owned(), value.into());
         self
+    }
+
+    /// Adds a fact if it is known. One that is not must not be stated: a rule that asks about it refuses the call.
+    #[must_use]
+    pub fn with_known(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
     }
 
     /// The fact of that name, where it was stated.

@@ -1,20 +1,30 @@
-//! The policy: a TOML text, read once, understood in full or refused in full, and resolved into one verdict a tool, so
-//! that judging a call is a lookup.
+//! The policy: a text in TOML or JSON, read once, understood in full or refused in full, and resolved into one verdict a
+//! tool and grant, so that judging a call is a lookup.
 
+mod block;
+mod conditions;
 mod document;
 mod error;
+mod json;
+mod keys;
+mod limits;
 mod reader;
 mod resolve;
+mod schema;
+mod tree;
 
 pub use error::{PolicyError, PolicyErrors};
 
 use super::{
+    catalogue::Catalogue,
+    condition::{Condition, Says},
     limit::Limit,
     names::named,
     subject::{Kind, Subject},
 };
-use document::Document;
+use document::{Document, Level};
 use reader::Reader;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::{collections::HashMap, fmt::Write, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -51,8 +61,32 @@ pub struct Verdict {
     pub rule: String,
     /// What the policy wants said, where it refuses: the deciding block's `on_deny`, or else its `reason`.
     pub reason: Option<String>,
-    /// The limits its calls take from: the tool's own first, then its service's, its kind's, and those of all tools.
+    /// The blocks that match, the most specific first: the grant's own for the tool, its service, its kind and all its calls,
+    /// then the policy's for the tool, its service, its kind and all tools.
+    pub blocks: Vec<Matched>,
+    /// What its calls have to meet, in the order of the blocks and of the text.
+    pub conditions: Vec<Arc<Condition>>,
+    /// The limits its calls take from, in the order of the blocks.
     pub limits: Vec<Arc<Limit>>,
+    /// Whether the ledger keeps the values of its arguments.
+    pub log_args: bool,
+}
+
+impl Verdict {
+    /// The first condition that refuses a call with these arguments, which are as they were decoded, defaults filled in.
+    /// What conditions say of facts is not known yet.
+    pub fn refused_by(&self, arguments: &Map<String, Value>) -> Option<&Condition> {
+        self.conditions.iter().map(Arc::as_ref).find(|condition| condition.of_arguments(arguments) != Says::Pass)
+    }
+}
+
+/// A block of the policy that matches a tool.
+#[derive(Clone, Debug)]
+pub struct Matched {
+    /// Its JSON pointer.
+    pub at: String,
+    /// The action it states.
+    pub action: Option<Action>,
 }
 
 /// The caps of every export: it stops there and publishes nothing.
@@ -93,36 +127,44 @@ pub(super) struct AttemptsRule {
     pub(super) burst: NonZeroU32,
 }
 
+type Verdicts = HashMap<&'static str, Verdict>;
+
 /// A policy that was understood.
 #[derive(Debug)]
 pub struct Policy {
     hash: String,
-    verdicts: HashMap<&'static str, Verdict>,
+    verdicts: Verdicts,
+    grants: HashMap<String, Verdicts>,
     attempts: Option<AttemptsRule>,
     exports: ExportCaps,
     warnings: Vec<String>,
 }
 
 impl Policy {
-    /// Reads a policy for the given tools. It is refused with every error it has: a key, tool, kind, service or word that
-    /// is not known is one, so that nothing is served under a policy that was not understood.
-    pub fn parse(text: &str, subjects: &[Subject]) -> Result<Self, PolicyErrors> {
+    /// Reads a policy for the given tools. It is refused with every error it has: a key, tool, kind, service, argument, fact
+    /// or word that is not known is one, so that nothing is served under a policy that was not understood.
+    pub fn parse<'a>(text: &str, tools: impl Into<Catalogue<'a>>) -> Result<Self, PolicyErrors> {
+        let catalogue = tools.into();
         if text.len() > MAX_BYTES {
             let message = format!("the policy has {} bytes, more than the {MAX_BYTES} that are read", text.len());
             return Err(PolicyErrors(vec![PolicyError { line: 1, column: 1, path: String::new(), message }]));
         }
         let mut reader = Reader::new(text);
         let tree = reader.parse()?;
-        let document = Document::read(&mut reader, tree.get_ref(), subjects);
+        let document = Document::read(&mut reader, &tree, catalogue);
         reader.finish()?;
         let mut hash = String::with_capacity(16);
         for byte in Sha256::digest(text.as_bytes()).iter().take(8) {
             // Writing to a String can't fail.
             let _ = write!(hash, "{byte:02x}");
         }
+        let verdicts = |grant: Option<&Level>| -> Verdicts {
+            catalogue.subjects().iter().map(|&s| (s.tool, resolve::verdict(&document, grant, s))).collect()
+        };
         Ok(Self {
             hash,
-            verdicts: subjects.iter().map(|&s| (s.tool, resolve::verdict(&document, s))).collect(),
+            verdicts: verdicts(None),
+            grants: document.grants.iter().map(|(name, level)| (name.clone(), verdicts(Some(level)))).collect(),
             attempts: document.attempts,
             exports: document.exports,
             warnings: document.warnings,
@@ -131,14 +173,20 @@ impl Policy {
 
     /// The policy as shipped. Where the given tools lack one that it names, everything is refused, and the warnings say
     /// why.
-    pub fn shipped(subjects: &[Subject]) -> Self {
-        Self::parse(SHIPPED, subjects).unwrap_or_else(|errors| Self {
+    pub fn shipped<'a>(tools: impl Into<Catalogue<'a>>) -> Self {
+        Self::parse(SHIPPED, tools).unwrap_or_else(|errors| Self {
             hash: "0".repeat(16),
             verdicts: HashMap::new(),
+            grants: HashMap::new(),
             attempts: None,
             exports: ExportCaps::default(),
             warnings: vec![format!("the policy as shipped does not fit the tools, so all are refused: {errors}")],
         })
+    }
+
+    /// A JSON Schema (2020-12) of policies, for editors.
+    pub fn schema<'a>(tools: impl Into<Catalogue<'a>>) -> Value {
+        schema::of(tools.into())
     }
 
     /// The first 16 hexadecimal digits of the SHA-256 of the policy's text.
@@ -146,9 +194,29 @@ impl Policy {
         &self.hash
     }
 
-    /// What the policy says of that tool; nothing where the tool is not known.
-    pub fn verdict(&self, tool: &str) -> Option<&Verdict> {
-        self.verdicts.get(tool)
+    /// What the policy says of that tool for calls of that grant; nothing where the tool is not known. A grant that the
+    /// policy does not name gets what holds for all.
+    pub fn verdict(&self, grant: &str, tool: &str) -> Option<&Verdict> {
+        self.of_grant(grant).get(tool)
+    }
+
+    fn of_grant(&self, grant: &str) -> &Verdicts {
+        self.grants.get(grant).unwrap_or(&self.verdicts)
+    }
+
+    /// Whether both say the same of every tool and grant, wherever and in whichever language it is written.
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        let rules = |policy: &Self| {
+            let mut grants: Vec<&str> = policy.grants.keys().map(String::as_str).collect();
+            grants.sort_unstable();
+            let verdicts = std::iter::once(&policy.verdicts).chain(grants.iter().map(|grant| policy.of_grant(grant)));
+            let mut rules: Vec<Vec<String>> = verdicts.map(|all| all.values().map(resolve::shown).collect()).collect();
+            for rules in &mut rules {
+                rules.sort_unstable();
+            }
+            (format!("{grants:?} {:?} {:?}", policy.attempts, policy.exports), rules)
+        };
+        rules(self) == rules(other)
     }
 
     /// The caps of exports.
@@ -165,8 +233,8 @@ impl Policy {
         self.attempts
     }
 
-    pub(super) fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
-        self.verdicts.values()
+    pub(super) fn verdicts(&self, grant: &str) -> impl Iterator<Item = &Verdict> {
+        self.of_grant(grant).values()
     }
 }
 

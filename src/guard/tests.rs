@@ -97,6 +97,16 @@ async fn a_change_is_recorded_with_its_plan_before_it_and_with_what_happened_aft
 }
 
 #[tokio::test]
+async fn values_of_arguments_are_recorded_only_where_the_policy_says_so() {
+    for (log_args, recorded) in [(false, None), (true, Some(arguments()))] {
+        let place = guard(&format!("[tools.search_media]\naction = \"allow\"\nlog_args = {log_args}"));
+        drop(place.admit::<Read>(SEARCH).await.unwrap());
+        let row = place.last().await;
+        assert_eq!((row.args.len(), row.arg_values), (2, recorded));
+    }
+}
+
+#[tokio::test]
 async fn a_call_is_cleared_once() {
     let place = guard("kinds.write.action = \"allow\"");
     let permit = place.admit::<Write>(EXPORT).await.unwrap();

@@ -1,6 +1,7 @@
 //! HTTP to Plex: one pooled client, the token in a header, time limits, retries of reads, and errors that say what to do.
 
-use crate::config::{PlexServer, TlsTrust};
+use super::{error::PlexError, tls};
+use crate::config::PlexServer;
 use bytes::{Bytes, BytesMut};
 use reqwest::{
     StatusCode, Url,
@@ -10,15 +11,13 @@ use std::{
     error::Error as _,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 use tokio::sync::Semaphore;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest silence while an answer is awaited or read.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
+const PATIENCE: Patience = Patience { connect: Duration::from_secs(5), read: Duration::from_secs(30) };
 /// Further tries of a read that failed in passing.
 const RETRIES: u32 = 3;
 /// The longest wait that a server's `Retry-After` gets; beyond it the caller is told.
@@ -26,118 +25,8 @@ const MAX_RETRY_WAIT: Duration = Duration::from_secs(10);
 /// Requests under way at once. Plex answers from one SQLite database and gets slower, not faster, beyond a few.
 const MAX_IN_FLIGHT: usize = 8;
 /// The largest answer that is read; a page of a thousand rich rows is about 10 MB.
-const MAX_ANSWER_BYTES: usize = 64 << 20;
+pub(super) const MAX_ANSWER_BYTES: usize = 64 << 20;
 const MAX_REDIRECTS: usize = 5;
-
-/// Why Plex gave no usable answer. The texts are for the person who runs the server, and hold no secret.
-#[derive(Debug, thiserror::Error)]
-pub enum PlexError {
-    /// No connection was made.
-    #[error("no Plex server answers at {address} ({cause}): check that it runs and that PLEX_URL is right")]
-    Unreachable {
-        /// Scheme, host and port.
-        address: String,
-        /// What the system said.
-        cause: String,
-    },
-    /// The server was silent for too long.
-    #[error("the Plex server at {address} did not answer within {seconds} s: it may be busy, try again later")]
-    Timeout {
-        /// Scheme, host and port.
-        address: String,
-        /// The limit that was reached.
-        seconds: u64,
-    },
-    /// The connection was made and broke.
-    #[error("the connection to the Plex server at {address} broke off ({cause})")]
-    Interrupted {
-        /// Scheme, host and port.
-        address: String,
-        /// What the system said.
-        cause: String,
-    },
-    /// The server's certificate is not trusted.
-    #[error(
-        "the certificate of {address} is not trusted ({cause}): use the server's plex.direct address in PLEX_URL, \
-         name its certificate authority in PLEX_CA_FILE, or, for this one host, set PLEX_INSECURE_TLS=1"
-    )]
-    Certificate {
-        /// Scheme, host and port.
-        address: String,
-        /// What TLS said, with the certificate's names.
-        cause: String,
-    },
-    /// 401 or 403.
-    #[error(
-        "the Plex server refused the token: it may be mistyped, expired, or of an account without access to this \
-         server; take a new one from Plex and set PLEX_TOKEN"
-    )]
-    Unauthorized,
-    /// 404.
-    #[error(
-        "{what} was not found on the Plex server: it may have been deleted, or the number may be of another server"
-    )]
-    NotFound {
-        /// What was asked for, in words.
-        what: String,
-    },
-    /// 429 that outlasted the retries.
-    #[error("the Plex server asks to wait {seconds} s before the next request")]
-    Busy {
-        /// As the server said, or what was waited last.
-        seconds: u64,
-    },
-    /// A page for people, where the API was expected.
-    #[error(
-        "{address} gives a web page, not the Plex API: set PLEX_URL to the server's own address, such as \
-         http://192.168.1.2:32400, without /web"
-    )]
-    WebPage {
-        /// Scheme, host and port.
-        address: String,
-    },
-    /// A redirect to somewhere else, which the token must not follow.
-    #[error("the Plex server redirects to another address ({to}): set PLEX_URL to that address if it is yours")]
-    Redirect {
-        /// Origin of the new address.
-        to: String,
-    },
-    /// Any other status.
-    #[error("the Plex server answered with HTTP status {status} to the request for {what}")]
-    Status {
-        /// HTTP status code.
-        status: u16,
-        /// What was asked for, in words.
-        what: String,
-    },
-    /// The answer is larger than anything that is asked for.
-    #[error("the answer is larger than {} MB: ask for less at once", MAX_ANSWER_BYTES >> 20)]
-    TooLarge,
-    /// The answer is not Plex's XML.
-    #[error("the Plex server's answer can't be read: {0}")]
-    Xml(#[from] super::xml::XmlError),
-    /// The client could not be made.
-    #[error("the HTTP client can't be set up: {0}")]
-    Setup(String),
-}
-
-impl PlexError {
-    /// The stable code that clients see.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Unreachable { .. } | Self::Interrupted { .. } => "unreachable",
-            Self::Timeout { .. } => "timeout",
-            Self::Certificate { .. } => "certificate",
-            Self::Unauthorized => "unauthorized",
-            Self::NotFound { .. } => "not_found",
-            Self::Busy { .. } => "rate_limited",
-            Self::WebPage { .. } => "wrong_address",
-            Self::Redirect { .. } => "redirected",
-            Self::Status { .. } | Self::TooLarge | Self::Xml(_) => "bad_answer",
-            Self::Setup(_) => "setup",
-        }
-    }
-}
 
 /// A read request: a path by segments, so that no value can leave its place, and a query.
 #[derive(Clone, Debug)]
@@ -168,8 +57,8 @@ impl Get {
 #[derive(Clone, Debug)]
 pub struct Plex {
     connection: Arc<Connection>,
-    /// Whether this call's requests may have reached the server.
-    sent: Arc<AtomicBool>,
+    /// This call's requests that may have reached the server: all but those for which no connection was made.
+    sent: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -177,11 +66,25 @@ struct Connection {
     client: reqwest::Client,
     base: Url,
     in_flight: Semaphore,
+    patience: Patience,
+}
+
+/// How long a server is waited for.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// Until there is a connection.
+    connect: Duration,
+    /// The longest silence while an answer is awaited or read.
+    read: Duration,
 }
 
 impl Plex {
     /// Prepares the client; nothing is sent.
     pub fn new(server: &PlexServer) -> Result<Self, PlexError> {
+        Self::with_patience(server, PATIENCE)
+    }
+
+    fn with_patience(server: &PlexServer, patience: Patience) -> Result<Self, PlexError> {
         let mut token = HeaderValue::from_str(server.token.reveal())
             .map_err(|_| PlexError::Setup("PLEX_TOKEN holds characters that no token has".into()))?;
         token.set_sensitive(true);
@@ -191,8 +94,9 @@ impl Plex {
         headers.insert(HeaderName::from_static("x-plex-version"), HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
         headers.insert(HeaderName::from_static("x-plex-client-identifier"), HeaderValue::from_static("plex-mcp"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/xml"));
-        let client = build_client(headers, &server.tls)?;
-        let connection = Connection { client, base: server.url.clone(), in_flight: Semaphore::new(MAX_IN_FLIGHT) };
+        let client = build_client(headers, server, patience)?;
+        let in_flight = Semaphore::new(MAX_IN_FLIGHT);
+        let connection = Connection { client, base: server.url.clone(), in_flight, patience };
         Ok(Self { connection: Arc::new(connection), sent: Arc::default() })
     }
 
@@ -204,7 +108,12 @@ impl Plex {
 
     /// Whether a request of this handle may have reached the server.
     pub fn sent_anything(&self) -> bool {
-        self.sent.load(Ordering::Relaxed)
+        self.sent.load(Ordering::Relaxed) > 0
+    }
+
+    /// Scheme, host and port of the server.
+    pub(super) fn address(&self) -> String {
+        self.connection.address()
     }
 
     /// Reads an answer whole, trying again where the failure is a passing one.
@@ -231,16 +140,18 @@ impl Plex {
         let url = self.connection.url(request);
         // The semaphore is never closed; without a place the request simply goes.
         let _place = self.connection.in_flight.acquire().await.ok();
+        // Counted before it goes: a call that is cancelled while it waits has sent its request.
+        self.sent.fetch_add(1, Ordering::Relaxed);
         let answer = self.connection.client.get(url).send().await;
-        if !answer.as_ref().is_err_and(reqwest::Error::is_connect) {
-            self.sent.store(true, Ordering::Relaxed);
+        if answer.as_ref().is_err_and(reqwest::Error::is_connect) {
+            self.sent.fetch_sub(1, Ordering::Relaxed);
         }
         let mut answer = answer.map_err(|error| self.connection.failure(&error))?;
         let status = answer.status();
         if status != StatusCode::OK {
             return Err(self.connection.refused(request, status, answer.headers()));
         }
-        let html = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        let html = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| names_html(kind.as_bytes()));
         let expected = answer.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
         let mut body = BytesMut::with_capacity(expected.min(MAX_ANSWER_BYTES));
         while let Some(chunk) = answer.chunk().await.map_err(|error| self.connection.failure(&error))? {
@@ -299,10 +210,10 @@ impl Connection {
         let address = self.address();
         let cause = innermost(error);
         if error.is_timeout() {
-            let limit = if error.is_connect() { CONNECT_TIMEOUT } else { READ_TIMEOUT };
+            let limit = if error.is_connect() { self.patience.connect } else { self.patience.read };
             return PlexError::Timeout { address, seconds: limit.as_secs() }.into();
         }
-        if cause.contains("certificate") {
+        if let Some(cause) = tls::refused_certificate(error) {
             return PlexError::Certificate { address, cause }.into();
         }
         if error.is_connect() {
@@ -317,7 +228,7 @@ impl Connection {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => PlexError::Unauthorized,
             StatusCode::NOT_FOUND => PlexError::NotFound { what },
             StatusCode::TOO_MANY_REQUESTS => {
-                let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+                let seconds = headers.get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
                 return Failure {
                     error: PlexError::Busy { seconds: seconds.unwrap_or(1) },
                     again: seconds.map_or(Again::Soon, |seconds| Again::After(Duration::from_secs(seconds))),
@@ -326,7 +237,10 @@ impl Connection {
             StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
                 return Failure { error: PlexError::Status { status: status.as_u16(), what }, again: Again::Soon };
             }
-            _ if status.is_redirection() => PlexError::Redirect { to: self.redirect_origin(headers) },
+            // Within the server redirects are followed, unless there is no end to them.
+            _ if status.is_redirection() && self.redirect_origin(headers) != self.address() => {
+                PlexError::Redirect { to: self.redirect_origin(headers) }
+            }
             _ => PlexError::Status { status: status.as_u16(), what },
         };
         error.into()
@@ -341,27 +255,30 @@ impl Connection {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is where HTTP clients are made")]
-fn build_client(headers: HeaderMap, tls: &TlsTrust) -> Result<reqwest::Client, PlexError> {
+fn build_client(headers: HeaderMap, server: &PlexServer, patience: Patience) -> Result<reqwest::Client, PlexError> {
     // The token must not leave the server's origin, and reqwest knows only the standard headers as sensitive.
     let same_origin = reqwest::redirect::Policy::custom(|attempt| {
         let stays = attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
         if stays && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
     });
-    let mut builder = reqwest::Client::builder()
+    let builder = reqwest::Client::builder()
         .default_headers(headers)
         .redirect(same_origin)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT)
+        .connect_timeout(patience.connect)
+        .read_timeout(patience.read)
         .referer(false);
-    match tls {
-        TlsTrust::System => {}
-        TlsTrust::Authority(pem) => {
-            let certificates = reqwest::Certificate::from_pem_bundle(pem)
-                .map_err(|error| PlexError::Setup(format!("PLEX_CA_FILE holds no certificates: {error}")))?;
-            builder = builder.tls_certs_merge(certificates);
-        }
-        TlsTrust::Anything => builder = builder.tls_danger_accept_invalid_certs(true),
+    // Without encryption a proxy of the environment would see the token; and TLS is then never spoken, since redirects stay
+    // with their origin, so that the machine need not have any certificates.
+    if server.url.scheme() == "http" {
+        return finish(builder.no_proxy().tls_danger_accept_invalid_certs(true));
     }
+    finish(match tls::client_config(&server.tls)? {
+        Some(config) => builder.tls_backend_preconfigured(config),
+        None => builder.tls_danger_accept_invalid_certs(true),
+    })
+}
+
+fn finish(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, PlexError> {
     builder.build().map_err(|error| PlexError::Setup(innermost(&error)))
 }
 
@@ -378,9 +295,26 @@ fn innermost(error: &reqwest::Error) -> String {
     })
 }
 
+fn names_html(content_type: &[u8]) -> bool {
+    let kind = content_type.to_ascii_lowercase();
+    kind.starts_with(b"text/html") || kind.starts_with(b"application/xhtml")
+}
+
+/// Whether the first tag is one of a page for people; a comment or an XML declaration may stand before it.
 fn is_html(body: &[u8]) -> bool {
-    let start = body.trim_ascii_start().get(..14).unwrap_or_default().to_ascii_lowercase();
-    start.starts_with(b"<html") || start.starts_with(b"<!doctype html")
+    let start = body.get(..1_024).unwrap_or(body).to_ascii_lowercase();
+    let find = |tag: &[u8]| memchr::memmem::find(&start, tag);
+    let page = find(b"<html").or_else(|| find(b"<!doctype html"));
+    page.is_some_and(|page| find(b"<mediacontainer").is_none_or(|container| page < container))
+}
+
+/// Seconds, from either of the forms that `Retry-After` has: a number, or a date.
+fn retry_after(value: &str) -> Option<u64> {
+    let value = value.trim();
+    value.parse().ok().or_else(|| {
+        let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
+        Some(u64::try_from(at.as_second() - jiff::Timestamp::now().as_second()).unwrap_or(0))
+    })
 }
 
 /// Plex passes on file names and tags in whatever encoding they have: what is not UTF-8 is replaced, not refused.
@@ -392,4 +326,87 @@ fn into_text(body: Bytes) -> String {
 fn jitter(most: Duration) -> Duration {
     let random = u32::try_from(uuid::Uuid::now_v7().as_u128() & 0xff).unwrap_or_default();
     most * random / 256
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Secret, TlsTrust};
+    use std::time::Instant;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    async fn get(address: &str, patience: Patience) -> PlexError {
+        let token: Secret = "abc".parse().expect("any text will do");
+        let url = Url::parse(address).expect("an address");
+        let plex = Plex::with_patience(&PlexServer { url, token, tls: TlsTrust::System }, patience).expect("a client");
+        let error = plex.get(&Get::new("a test", ["test"])).await.expect_err("no answer");
+        assert!(plex.sent_anything(), "it may have been sent");
+        error
+    }
+
+    #[tokio::test]
+    async fn a_server_that_falls_silent_is_given_up_after_the_limit_and_not_asked_again() {
+        for begin in ["", "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n<MediaContainer>"] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = format!("http://{}", listener.local_addr().expect("an address"));
+            let silent = tokio::spawn(async move {
+                let mut held = Vec::new();
+                while let Ok((mut stream, _)) = listener.accept().await {
+                    stream.read_exact(&mut [0; 8]).await.expect("a request");
+                    stream.write_all(begin.as_bytes()).await.expect("the client listens");
+                    held.push(stream);
+                    assert_eq!(held.len(), 1, "it was asked again");
+                }
+            });
+            let patience = Patience { read: Duration::from_millis(1_200), ..PATIENCE };
+            let started = Instant::now();
+            let error = get(&address, patience).await;
+            let took = started.elapsed();
+            assert_eq!(error.code(), "timeout", "{error}");
+            assert!(error.to_string().contains(&address) && error.to_string().contains("within 1 s"), "{error}");
+            assert!(took > patience.read && took < 2 * patience.read, "{took:?}");
+            assert!(!silent.is_finished());
+            silent.abort();
+        }
+    }
+
+    #[test]
+    fn a_page_for_people_is_told_from_an_answer_whatever_stands_before_it() {
+        for page in [
+            "<html>",
+            " \n<HTML lang=en>",
+            "<!DOCTYPE html><title>Plex</title>",
+            "\u{feff}<!doctype HTML>",
+            "<!-- saved -->\n<html><MediaContainer/>",
+            "<?xml version=\"1.0\"?><!DOCTYPE html PUBLIC \"-//W3C\"><html>",
+        ] {
+            assert!(is_html(page.as_bytes()), "{page}");
+        }
+        for answer in [
+            "",
+            "<MediaContainer/>",
+            "<?xml version=\"1.0\"?>\n<MediaContainer><Video title=\"x <html>\"/>",
+            "{\"MediaContainer\":{}}",
+            "html",
+        ] {
+            assert!(!is_html(answer.as_bytes()), "{answer}");
+        }
+        assert!(names_html(b"Text/HTML; charset=utf-8") && names_html(b"application/xhtml+xml"));
+        assert!(!names_html(b"text/xml;charset=utf-8"));
+    }
+
+    #[test]
+    fn a_wait_is_read_as_seconds_and_as_a_date() {
+        assert_eq!(retry_after(" 120 "), Some(120));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(0), "that time is past");
+        let soon = jiff::Timestamp::now() + Duration::from_secs(3_600);
+        let date = soon.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        assert!(retry_after(&date).is_some_and(|seconds| (3_590..=3_600).contains(&seconds)), "{date}");
+        for odd in ["", "soon", "-1", "1.5"] {
+            assert_eq!(retry_after(odd), None, "{odd}");
+        }
+    }
 }

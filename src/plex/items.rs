@@ -1,7 +1,8 @@
 //! Plex's items as the tools read them. Everything is optional and lenient: a server's odd field loses that field only.
 
 use super::{
-    http::{Get, Plex, PlexError},
+    error::PlexError,
+    http::{Get, Plex},
     lenient,
     pager::{PageCount, Pager},
     xml::{Arena, Document, Row},
@@ -310,6 +311,20 @@ pub struct Window<T> {
     pub next_offset: Option<u64>,
 }
 
+impl<T> Window<T> {
+    /// Cuts the window out of a list that came as a whole.
+    fn of_whole(items: Vec<T>, offset: u64, limit: u64) -> Self {
+        let total = items.len() as u64;
+        let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX);
+        let next = offset.saturating_add(limit);
+        Self {
+            items: items.into_iter().skip(at(offset)).take(at(limit)).collect(),
+            total: Some(total),
+            next_offset: (next < total).then_some(next),
+        }
+    }
+}
+
 impl Plex {
     /// All rows of an answer that is never long enough to be paged.
     pub async fn rows<T: DeserializeOwned>(&self, request: &Get) -> Result<Vec<T>, PlexError> {
@@ -346,9 +361,11 @@ impl Plex {
                 }
                 Ok::<_, PlexError>(())
             })?;
+            if page.start() == offset && page.is_whole_list(count.rows) {
+                return Ok(Window::of_whole(items, offset, limit));
+            }
             pager.account(count);
         }
-        // A server that ignores paging sends more than was asked for.
         items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let next = offset + pager.received().min(limit);
         let more = pager.end().is_none() || pager.total().is_some_and(|total| next < total);
@@ -357,7 +374,12 @@ impl Plex {
 
     /// The libraries of the server.
     pub async fn sections(&self) -> Result<Vec<Section>, PlexError> {
-        self.rows(&Get::new("the list of libraries", ["library", "sections"])).await
+        let sections = self.rows(&Get::new("the list of libraries", ["library", "sections"])).await;
+        // Every Plex server has this list: where it is not found, something else answers.
+        sections.map_err(|error| match error {
+            PlexError::NotFound { .. } => PlexError::NoApi { address: self.address() },
+            other => other,
+        })
     }
 
     /// The library with this number.

@@ -8,7 +8,10 @@ use serde_json::Value;
 pub fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     Ok(match Value::deserialize(from)? {
         Value::Number(number) => number.as_i64().or_else(|| number.as_f64().and_then(whole)),
-        Value::String(text) => text.trim().parse().ok(),
+        Value::String(text) => {
+            let text = text.trim();
+            text.parse().ok().or_else(|| text.parse().ok().and_then(whole))
+        }
         Value::Bool(flag) => Some(flag.into()),
         _ => None,
     })
@@ -87,6 +90,9 @@ mod tests {
             read(serde_json::json!({"count": "2", "rating": "7.5", "key": 11, "smart": "1", "media": {"count": 3}}));
         assert_eq!((odd.count, odd.rating, odd.key.as_deref(), odd.smart), (Some(2), Some(7.5), Some("11"), true));
         assert_eq!(odd.media[0].count, Some(3));
+        for (text, count) in [(" 007 ", Some(7)), ("3.0", Some(3)), ("3.5", None), ("", None), ("1e30", None)] {
+            assert_eq!(read(serde_json::json!({"count": text})).count, count, "{text}");
+        }
     }
 
     #[test]

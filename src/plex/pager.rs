@@ -4,7 +4,8 @@
 //! and would otherwise give their first page for ever. Pages are fetched ahead while one is worked on.
 
 use super::{
-    http::{Get, Plex, PlexError},
+    error::PlexError,
+    http::{Get, Plex},
     xml::{Arena, Document, Row, XmlError},
 };
 use roaring::RoaringTreemap;
@@ -19,6 +20,9 @@ const AHEAD: usize = 2;
 pub struct Page {
     text: String,
     start: u64,
+    asked: u64,
+    /// The answer says where it begins or how many rows there are in all.
+    paged: bool,
 }
 
 /// How a list ended, and whether it stayed the same while it was read.
@@ -39,7 +43,8 @@ pub struct Pager {
     /// Rows at this position and beyond are not asked for.
     until: u64,
     ahead: VecDeque<(u64, JoinHandle<Result<String, PlexError>>)>,
-    first_total: Option<u64>,
+    /// Whether two pages told different totals.
+    total_changed: bool,
     total: Option<u64>,
     keys: RoaringTreemap,
     received: u64,
@@ -66,7 +71,7 @@ impl Pager {
             start,
             until,
             ahead: VecDeque::new(),
-            first_total: None,
+            total_changed: false,
             total: None,
             keys: RoaringTreemap::new(),
             received: 0,
@@ -102,13 +107,15 @@ impl Pager {
             }
         };
         let document = Document::open(&text)?;
-        self.total = number(&document, "totalSize").or(self.total);
-        self.first_total = self.first_total.or(self.total);
+        let total = number(&document, "totalSize").or(self.total);
+        self.total_changed |= self.total.is_some() && total != self.total;
+        self.total = total;
         // Where paging was ignored, `size` tells how many rows came; then there is nothing to fetch ahead.
         if number(&document, "size").is_none_or(|rows| rows == self.size) {
             self.fetch_ahead();
         }
-        Ok(Some(Page { text, start: self.start }))
+        let paged = self.total.is_some() || document.attribute("offset").is_some();
+        Ok(Some(Page { text, start: self.start, asked: self.size.min(self.until - self.start), paged }))
     }
 
     /// Takes note of what the last page held and moves on.
@@ -163,7 +170,7 @@ impl Pager {
 
     /// Whether the list changed while it was read: another total, or rows that moved into a later page.
     pub fn changed(&self) -> bool {
-        self.first_total != self.total || (self.repeated > 0 && self.end == Some(End::Reached))
+        self.total_changed || (self.repeated > 0 && self.end == Some(End::Reached))
     }
 
     fn window_at(&self, start: u64) -> Get {
@@ -206,6 +213,11 @@ impl Page {
     /// Where in the list the page begins.
     pub fn start(&self) -> u64 {
         self.start
+    }
+
+    /// Whether these rows are not the page that was asked for but the whole list, of a server that knows no paging.
+    pub fn is_whole_list(&self, rows: u64) -> bool {
+        rows > self.asked || !self.paged
     }
 
     /// Calls `visit` with each row of the page.

@@ -7,6 +7,7 @@ use super::{
     attributes::{Attributes, attribute, is_plain},
     fields::is_single,
     json::write_value,
+    redaction::Redaction,
 };
 use quick_xml::{Reader, errors::IllFormedError, events::Event};
 use std::borrow::Cow;
@@ -63,7 +64,7 @@ struct Node {
     first_group: usize,
 }
 
-/// The children of one name of one element.
+/// The children of one element that have one name in JSON.
 #[derive(Debug)]
 struct Group {
     name: Span,
@@ -94,6 +95,8 @@ pub struct Document<'x> {
 impl<'x> Document<'x> {
     /// Reads up to the container's start tag.
     pub fn open(text: &'x str) -> Result<Self, XmlError> {
+        // The parser would pass over a byte order mark without counting it, and every span be off by it.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut reader = Reader::from_str(text);
         // A stray `&` between elements is no reason to lose the rows.
         reader.config_mut().allow_dangling_amp = true;
@@ -107,7 +110,7 @@ impl<'x> Document<'x> {
                 _ => continue,
             };
             if tag.name().as_ref() != "MediaContainer" {
-                return Err(XmlError::NotAContainer(tag.name().as_ref().chars().take(40).collect()));
+                return Err(XmlError::NotAContainer(shown(tag.name().as_ref())));
             }
             let (_, container) = spans(start, position(&reader), tag.name().as_ref().len(), empty);
             return Ok(Self { text, reader, container, finished: empty });
@@ -189,7 +192,7 @@ impl Arena {
         let mut last_group = NONE;
         let mut seen = 0;
         while let Some(group) = self.groups.get_mut(at) {
-            if group.name.of(text) == name.of(text) {
+            if json_name(group.name.of(text)) == json_name(name.of(text)) {
                 if let Some(next) = self.next_twin.get_mut(group.last) {
                     *next = node;
                 }
@@ -213,47 +216,6 @@ impl Arena {
                 }
             }
         }
-    }
-}
-
-/// Fields that are left out wherever a row is written, by their path from the row: `Media.Part.file`.
-#[derive(Clone, Debug, Default)]
-pub struct Redaction {
-    fields: Vec<String>,
-    children: Vec<(String, Redaction)>,
-}
-
-impl Redaction {
-    /// Compiles paths of names joined by dots.
-    pub fn new<'p>(paths: impl IntoIterator<Item = &'p str>) -> Self {
-        let mut redaction = Self::default();
-        for path in paths {
-            redaction.add(path);
-        }
-        redaction
-    }
-
-    fn add(&mut self, path: &str) {
-        match path.split_once('.') {
-            None => self.fields.push(path.to_owned()),
-            Some((child, rest)) => {
-                let at = self.children.iter().position(|(name, _)| name == child).unwrap_or_else(|| {
-                    self.children.push((child.to_owned(), Self::default()));
-                    self.children.len() - 1
-                });
-                if let Some((_, redaction)) = self.children.get_mut(at) {
-                    redaction.add(rest);
-                }
-            }
-        }
-    }
-
-    fn hides(&self, field: &str) -> bool {
-        self.fields.iter().any(|name| name == field)
-    }
-
-    fn below(&self, child: &str) -> Option<&Self> {
-        self.children.iter().find(|(name, _)| name == child).map(|(_, redaction)| redaction)
     }
 }
 
@@ -362,8 +324,13 @@ fn next_event<'x>(reader: &mut Reader<&'x [u8]>) -> Result<Event<'x>, XmlError> 
         quick_xml::Error::Syntax(_) | quick_xml::Error::IllFormed(IllFormedError::MissingEndTag(_)) => {
             XmlError::Truncated
         }
-        cause => XmlError::Malformed { at: reader.error_position(), cause: cause.to_string() },
+        cause => XmlError::Malformed { at: reader.error_position(), cause: shown(&cause.to_string()) },
     })
+}
+
+/// What the server wrote as it may stand in an error: short, and of plain characters.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(100).collect()
 }
 
 fn position(reader: &Reader<&[u8]>) -> usize {
@@ -415,6 +382,15 @@ mod tests {
     }
 
     #[test]
+    fn items_of_several_elements_are_one_list() {
+        let xml = r#"<MediaContainer><Hub type="photo"><Photo ratingKey="1"/><Video ratingKey="2"/><Tag id="3"/>
+<Photo ratingKey="4"/></Hub></MediaContainer>"#;
+        let list = serde_json::json!([{"ratingKey": "1"}, {"ratingKey": "2"}, {"ratingKey": "4"}]);
+        let expected = serde_json::json!({"type": "photo", "Metadata": list, "Tag": [{"id": 3}]});
+        assert_eq!(rows(xml).unwrap(), [expected]);
+    }
+
+    #[test]
     fn untidy_answers_lose_nothing_beside_the_fault() {
         let xml = "<MediaContainer><Video ratingKey=\"7\" type=\"movie\" title=\"A&#x4;B\"/>\
             <Video ratingKey=\"8\" title=\"A\u{4}B\"/>stray & text<Hologram ratingKey=\"9\" title=\"x &nbsp; & y\" title=\"twice\" odd/>\
@@ -452,6 +428,12 @@ mod tests {
             String::from_utf8(out).unwrap(),
             r#"{"ratingKey":"1","Media":[{"id":1,"Part":[{"id":2},{"id":3}]}]}"#
         );
+    }
+
+    #[test]
+    fn a_byte_order_mark_moves_nothing() {
+        let xml = "\u{feff}<MediaContainer size=\"1\"><Video ratingKey=\"7\" title=\"A\"/></MediaContainer>";
+        assert_eq!(rows(xml).unwrap(), [serde_json::json!({"ratingKey": "7", "title": "A"})]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! values out of range and malformed ids are refused, each with the name of its field. Documented defaults are filled in here,
 //! before the policy looks, so that leaving an argument out dodges no rule. The tool's input schema is the only source.
 
+use crate::guard::{Argument, ValueType};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 use std::{borrow::Cow, fmt};
@@ -68,6 +69,37 @@ pub fn read(schema: &Map<String, Value>, given: Map<String, Value>) -> Result<Ma
     if errors.is_empty() { Ok(meant) } else { Err(ArgumentErrors(errors)) }
 }
 
+/// The arguments of a schema, as the policy's conditions see them.
+pub fn of_schema(schema: &Map<String, Value>) -> Vec<Argument> {
+    let required: Vec<&str> =
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let argument = |(name, property): (&String, &Value)| Argument {
+        name: name.clone(),
+        takes: type_of(property),
+        choices: property
+            .get("enum")
+            .and_then(Value::as_array)
+            .map(|names| names.iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect())
+            .unwrap_or_default(),
+        least: bound(property, "minimum"),
+        most: bound(property, "maximum"),
+        always: required.contains(&name.as_str()) || property.get("default").is_some(),
+    };
+    properties.into_iter().flatten().map(argument).collect()
+}
+
+fn type_of(property: &Value) -> ValueType {
+    match property.get("type").and_then(Value::as_str) {
+        Some("string") => ValueType::Text,
+        Some("integer") => ValueType::Integer,
+        Some("number") => ValueType::Number,
+        Some("boolean") => ValueType::Flag,
+        Some("array") => ValueType::List(property.get("items").map(|items| Box::new(type_of(items)))),
+        _ => ValueType::Other,
+    }
+}
+
 /// A made-up name as it may be shown: short and of plain characters.
 fn shown(name: &str) -> String {
     name.chars().filter(char::is_ascii_graphic).take(40).collect()
@@ -110,7 +142,9 @@ fn check(property: &Value, value: Value) -> Result<Value, String> {
         Some("string") => {
             let text = match value {
                 Value::String(text) => text,
-                Value::Number(number) => number.to_string(),
+                Value::Number(number) => {
+                    number.as_f64().and_then(exact).map_or_else(|| number.to_string(), |whole| whole.to_string())
+                }
                 _ => return Err("must be a text".into()),
             };
             check_text(property, text)
@@ -235,7 +269,7 @@ mod tests {
             Ok(json!({"libraryKey": "1", "limit": 5, "overwrite": true}))
         );
         assert_eq!(
-            read_json(json!({"libraryKey": "1", "limit": 5.0})),
+            read_json(json!({"libraryKey": 1.0, "limit": 5.0})),
             Ok(json!({"libraryKey": "1", "limit": 5, "overwrite": false}))
         );
     }

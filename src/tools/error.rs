@@ -1,7 +1,7 @@
 //! Errors of tools as the model reads them: a text that says what to do, and a stable code.
 
 use super::arguments::ArgumentErrors;
-use crate::{app::PlexUnavailable, export::ExportError, guard::Refusal, plex::http::PlexError};
+use crate::{app::PlexUnavailable, export::ExportError, guard::Refusal, plex::error::PlexError};
 use serde_json::{Value, json};
 use std::time::Duration;
 

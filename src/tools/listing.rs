@@ -1,6 +1,6 @@
 //! What the tools that list items have in common: the row, and an answer that fits into a model's context.
 
-use crate::plex::items::Item;
+use crate::plex::items::{Item, Window};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -65,8 +65,43 @@ impl From<&Item> for ItemRow {
     }
 }
 
+/// Which part of a list an answer holds, and how to go on.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Paging {
+    /// The position of the first row.
+    offset: u64,
+    /// The limit that was asked for.
+    limit: u64,
+    /// Rows in all; absent where the server does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_size: Option<u64>,
+    /// The offset to go on with; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_offset: Option<u64>,
+    /// Whether fewer rows than asked for are here, to keep the answer short.
+    truncated: bool,
+}
+
+impl Paging {
+    /// The rows of `window`, which begins at `offset`, as many as fit into an answer, and what to say of them.
+    pub fn fit<I, T: Serialize>(window: Window<I>, offset: u64, limit: u64, row: impl Fn(I) -> T) -> (Vec<T>, Self) {
+        let mut rows: Vec<T> = window.items.into_iter().map(row).collect();
+        let cut = fit(&mut rows);
+        let next_offset = if cut { Some(offset + rows.len() as u64) } else { window.next_offset };
+        let truncated = next_offset.is_some_and(|next| next < offset + limit);
+        (rows, Self { offset, limit, total_size: window.total, next_offset, truncated })
+    }
+
+    /// What to say of an offset behind the last row.
+    pub fn warning(&self) -> Option<String> {
+        let total = self.total_size.filter(|&total| total > 0 && self.offset >= total)?;
+        Some(format!("the offset lies behind the last item: there are {total}, so {} is the last offset", total - 1))
+    }
+}
+
 /// Keeps as many rows as fit into an answer, at least one, and says whether some were cut off.
-pub fn fit<T: Serialize>(rows: &mut Vec<T>) -> bool {
+fn fit<T: Serialize>(rows: &mut Vec<T>) -> bool {
     let mut bytes = 0;
     let fitting = rows.iter().take_while(|row| {
         bytes += serde_json::to_string(row).map_or(0, |text| text.len() + 1);

@@ -23,10 +23,13 @@ pub fn describe<T: Tool>() -> Described {
     let mut input = plain(settings.clone().into_generator().into_root_schema_for::<T::Args>());
     // Some models' dialects want it even where there is nothing in it.
     input.entry("properties").or_insert_with(|| Map::new().into());
-    let output = settings.clone().for_serialize().into_generator().into_root_schema_for::<T::Out>();
+    let mut output = plain(settings.clone().for_serialize().into_generator().into_root_schema_for::<T::Out>());
+    // Some clients hold the structured content of an error against the schema, too, and show the model their own complaint
+    // in place of the error. So nothing is required at the top, where an error has `code` and `message`.
+    output.remove("required");
     let tool = settings.into_generator().into_root_schema_for::<T>();
     let description = tool.get("description").and_then(Value::as_str).unwrap_or_default();
-    Described { description: unwrap_lines(description), input, output: plain(output) }
+    Described { description: unwrap_lines(description), input, output }
 }
 
 fn plain(schema: Schema) -> Map<String, Value> {

@@ -11,6 +11,8 @@
     reason = "a test fails by panicking, and each test file uses its own part of this"
 )]
 
+pub mod trouble;
+
 use plex_mcp::demo::{Options, SamplePlex};
 use plex_mcp::guard::{Ledger, Row};
 use rmcp::{
@@ -139,6 +141,13 @@ impl Home {
     }
 }
 
+/// What the sample server answers as JSON, by its own encoder: the oracle for what the tools read as XML.
+pub async fn as_plex_json(plex: &SamplePlex, path: &str) -> Value {
+    let request = reqwest::Client::new().get(format!("{}{path}", plex.url())).header("X-Plex-Token", TOKEN);
+    let text = request.header("Accept", "application/json").send().await.unwrap().text().await.unwrap();
+    serde_json::from_str::<Value>(&text).unwrap()["MediaContainer"].clone()
+}
+
 fn collect(base: &Path, dir: &Path, files: &mut Vec<String>) {
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -215,9 +224,30 @@ impl Client {
         (text(&result), result.structured_content.unwrap())
     }
 
+    /// Every tool with the fewest arguments it takes, which fit its schema.
+    pub async fn every_call(&self) -> Vec<(String, Value)> {
+        let tools = self.service.list_all_tools().await.unwrap();
+        tools.iter().map(|tool| (tool.name.to_string(), fewest_arguments(&tool.input_schema))).collect()
+    }
+
     pub async fn close(self) {
         self.service.cancel().await.unwrap();
     }
+}
+
+fn fewest_arguments(schema: &Map<String, Value>) -> Value {
+    let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    let value = |name: &str| {
+        let property = &schema["properties"][name];
+        match (property["type"].as_str(), property["enum"].get(0)) {
+            (_, Some(first)) => first.clone(),
+            (Some("integer" | "number"), _) => property.get("minimum").cloned().unwrap_or_else(|| 1.into()),
+            (Some("boolean"), _) => false.into(),
+            (Some("array"), _) => serde_json::json!(["1"]),
+            _ => "1".into(),
+        }
+    };
+    required.iter().filter_map(Value::as_str).map(|name| (name.to_owned(), value(name))).collect()
 }
 
 pub fn text(result: &CallToolResult) -> String {

@@ -56,6 +56,15 @@ pub(super) enum Judged {
     },
 }
 
+/// How limits stand.
+#[derive(Debug)]
+pub(in crate::guard) struct State {
+    /// What the window of each holds.
+    pub(in crate::guard) held: Vec<u64>,
+    /// The one that would refuse, by its place.
+    pub(in crate::guard) refused: Option<(usize, Over)>,
+}
+
 impl Store {
     /// Opens the file, and tries whether it can be written to.
     pub(super) fn open(path: &Path, key: &Path, clock: Box<dyn Clock>) -> Result<Self, LedgerError> {
@@ -163,6 +172,22 @@ impl Store {
             self.insert(row)?;
         }
         Ok(refused)
+    }
+
+    /// What the window of each limit holds, and which limit would refuse.
+    pub(super) fn state(&mut self, asks: &[Ask]) -> Result<State, LedgerError> {
+        self.in_place()?;
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        let now = self.clock.now();
+        let count =
+            Count { conn: &tx, boot: self.boot_row, follows_others: self.boot.follows_others, lost: self.lost, now };
+        let refused = check(&count, &mut self.counters, asks)?;
+        let mut held = Vec::with_capacity(asks.len());
+        for ask in asks {
+            let counter = self.counters.find(&tx, &ask.limit)?.unwrap_or(UNUSED);
+            held.push(count.held(counter, &ask.limit, &ask.grant)?);
+        }
+        Ok(State { held, refused })
     }
 
     /// Writes a row that takes nothing.

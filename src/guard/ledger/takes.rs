@@ -80,6 +80,16 @@ impl Count<'_> {
         Ok((wait > 0).then(|| Over::Until(Duration::from_nanos(wait.unsigned_abs()))))
     }
 
+    /// How much the window of a limit holds now; all of it where the takes are lost.
+    pub(super) fn held(&self, counter: i64, limit: &Limit, grant: &str) -> Result<u64, LedgerError> {
+        let grant = (limit.scope == Scope::Grant).then_some(grant);
+        let live = self.live(limit.window)?;
+        if self.lost && !self.leaving(LOST, None, &live, i64::MAX)?.is_empty() {
+            return Ok(limit.max);
+        }
+        self.used(counter, grant, &live).map(i64::unsigned_abs)
+    }
+
     /// The boots and where the window that ends now begins in each.
     fn live(&self, window: Duration) -> Result<Vec<Live>, LedgerError> {
         let window_ns = i64::try_from(window.as_nanos()).unwrap_or(i64::MAX);

@@ -5,7 +5,7 @@ use super::{
     flood::Floods,
     report,
     row::{Decision, Row},
-    store::{Judged, Store},
+    store::{Judged, State, Store},
 };
 use crate::guard::{limit::Limit, plan::Outcome, subject::Kind};
 use std::{
@@ -57,6 +57,8 @@ pub(super) enum Job {
     Admit { row: Box<Row>, asks: Vec<Ask>, ledger: Ledger, started: Instant, reply: Reply<Admission> },
     /// Look at the limits; the draft comes back unless one refuses.
     Look { draft: Draft, asks: Vec<Ask>, reply: Reply<Looked> },
+    /// Say what the limits hold, and which would refuse.
+    State { asks: Vec<Ask>, reply: Reply<State> },
     /// Write a row that takes nothing.
     Note { row: Box<Row>, reply: Option<Reply<()>> },
     /// Complete a row.
@@ -148,6 +150,7 @@ fn serve(store: &mut Store, job: Job) {
             // A draft that finds no one waiting ends its call when it is dropped here.
             drop(reply.answer.send(looked));
         }
+        Job::State { asks, reply } => drop(reply.answer.send(store.state(&asks))),
         Job::Note { row, reply } => answer(reply, store.insert(&row)),
         Job::Settle { settling, reply } => answer(reply, store.settle(&settling)),
         Job::Rows { after, limit, reply } => drop(reply.answer.send(store.rows(after, limit))),

@@ -1,44 +1,54 @@
-//! Walking a TOML tree with strict types, and gathering every fault with its place in the text.
+//! Walking a policy's tree with strict types, and gathering every fault with its place in the text.
 
-use super::error::{PolicyError, PolicyErrors};
-use crate::guard::limit::LONGEST_WINDOW;
-use std::{ops::Range, time::Duration};
-use toml::{
-    Spanned,
-    de::{DeInteger, DeTable, DeValue},
+use super::{
+    error::{PolicyError, PolicyErrors},
+    keys::Key,
+    tree::{self, Content, Entry, Written},
 };
+use crate::guard::{condition::Operand, limit::LONGEST_WINDOW};
+use std::{ops::Range, time::Duration};
 
 /// The words that a window may be, beside a number of seconds.
-const WINDOWS: [(&str, u64); 3] = [("minute", 60), ("hour", 60 * 60), ("day", 24 * 60 * 60)];
+pub(super) const WINDOWS: [(&str, u64); 3] = [("minute", 60), ("hour", 60 * 60), ("day", 24 * 60 * 60)];
 
 /// A value of the policy and where it stands.
 pub(super) struct Node<'a> {
-    value: &'a Spanned<DeValue<'a>>,
+    written: &'a Written,
     /// The JSON pointer.
     pub(super) at: String,
 }
 
+impl<'a> Node<'a> {
+    pub(super) fn root(written: &'a Written) -> Self {
+        Self { written, at: String::new() }
+    }
+
+    /// Where in the text it begins.
+    pub(super) fn start(&self) -> usize {
+        self.written.span.start
+    }
+}
+
 /// A table of the policy and where it stands.
 pub(super) struct Table<'a> {
-    entries: &'a DeTable<'a>,
+    entries: &'a [Entry],
     span: Range<usize>,
     /// The JSON pointer.
     pub(super) at: String,
 }
 
 impl<'a> Table<'a> {
-    pub(super) fn root(entries: &'a DeTable<'a>) -> Self {
-        Self { entries, span: 0..0, at: String::new() }
-    }
-
     pub(super) fn get(&self, key: &str) -> Option<Node<'a>> {
-        self.entries.get(key).map(|value| Node { value, at: pointer(&self.at, key) })
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        Some(Node { written: &entry.value, at: pointer(&self.at, key) })
     }
 
+    /// Keys, their places and values, in the order of the text.
     pub(super) fn entries(&self) -> impl Iterator<Item = (&'a str, Range<usize>, Node<'a>)> + use<'a> {
         let at = self.at.clone();
-        self.entries.iter().map(move |(key, value)| {
-            (key.get_ref().as_ref(), key.span(), Node { value, at: pointer(&at, key.get_ref()) })
+        self.entries.iter().map(move |entry| {
+            let node = Node { written: &entry.value, at: pointer(&at, &entry.key) };
+            (entry.key.as_str(), entry.span.clone(), node)
         })
     }
 }
@@ -59,11 +69,12 @@ impl<'a> Reader<'a> {
         Self { text, faults: Vec::new() }
     }
 
-    /// The tree. Where the text is no TOML, its faults are all that is reported: what follows from them would mislead.
-    pub(super) fn parse(&mut self) -> Result<Spanned<DeTable<'a>>, PolicyErrors> {
-        let (tree, errors) = DeTable::parse_recoverable(self.text);
-        for error in errors {
-            self.fault(error.span().unwrap_or(0..0), "", error.message());
+    /// The tree. Where the text is neither TOML nor JSON, its faults are all that is reported: what follows from them would
+    /// mislead.
+    pub(super) fn parse(&mut self) -> Result<Written, PolicyErrors> {
+        let (tree, faults) = tree::read(self.text);
+        for fault in faults {
+            self.fault(fault.at, "", fault.message);
         }
         self.finish()?;
         Ok(tree)
@@ -87,7 +98,7 @@ impl<'a> Reader<'a> {
 
     /// Notes a fault of a value.
     pub(super) fn reject(&mut self, node: &Node<'_>, message: impl Into<String>) {
-        self.fault(node.value.span(), &node.at, message);
+        self.fault(node.written.span.clone(), &node.at, message);
     }
 
     /// Line and column of a byte, both from 1.
@@ -98,16 +109,27 @@ impl<'a> Reader<'a> {
         (before.matches('\n').count() + 1, column)
     }
 
-    /// The line a value begins on, for warnings.
-    pub(super) fn line(&self, node: &Node<'_>) -> usize {
-        self.position(node.value.span().start).0
+    /// The line of a byte, for warnings.
+    pub(super) fn line(&self, byte: usize) -> usize {
+        self.position(byte).0
     }
 
     pub(super) fn table(&mut self, node: &Node<'a>) -> Option<Table<'a>> {
-        match node.value.get_ref() {
-            DeValue::Table(entries) => Some(Table { entries, span: node.value.span(), at: node.at.clone() }),
+        match &node.written.value {
+            Content::Table(entries) => Some(Table { entries, span: node.written.span.clone(), at: node.at.clone() }),
             _ => self.mistyped(node, "a table"),
         }
+    }
+
+    /// The value at a key, where there is one.
+    pub(super) fn read_at<T>(
+        &mut self,
+        table: &Table<'a>,
+        key: &str,
+        read: impl FnOnce(&mut Self, &Node<'a>) -> Option<T>,
+    ) -> Option<T> {
+        let node = table.get(key)?;
+        read(self, &node)
     }
 
     /// The table at a key, where there is one.
@@ -117,17 +139,21 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn list(&mut self, node: &Node<'a>) -> Option<Vec<Node<'a>>> {
-        match node.value.get_ref() {
-            DeValue::Array(values) => Some(
-                values.iter().enumerate().map(|(i, value)| Node { value, at: format!("{}/{i}", node.at) }).collect(),
+        match &node.written.value {
+            Content::List(values) => Some(
+                values
+                    .iter()
+                    .enumerate()
+                    .map(|(i, written)| Node { written, at: format!("{}/{i}", node.at) })
+                    .collect(),
             ),
             _ => self.mistyped(node, "a list"),
         }
     }
 
     pub(super) fn text(&mut self, node: &Node<'a>) -> Option<&'a str> {
-        match node.value.get_ref() {
-            DeValue::String(text) => Some(text.as_ref()),
+        match &node.written.value {
+            Content::Text(text) => Some(text),
             _ => self.mistyped(node, "a text"),
         }
     }
@@ -144,21 +170,39 @@ impl<'a> Reader<'a> {
 
     /// Whether a value is that text.
     pub(super) fn is_text(node: &Node<'a>, text: &str) -> bool {
-        matches!(node.value.get_ref(), DeValue::String(value) if value == text)
+        matches!(&node.written.value, Content::Text(value) if value == text)
     }
 
     pub(super) fn whole(&mut self, node: &Node<'a>, range: std::ops::RangeInclusive<u64>) -> Option<u64> {
-        let DeValue::Integer(number) = node.value.get_ref() else {
+        let Content::Whole(number, written) = &node.written.value else {
             return self.mistyped(node, "a whole number");
         };
-        let value = integer(number).filter(|value| range.contains(value));
+        let value = number.and_then(|number| u64::try_from(number).ok()).filter(|value| range.contains(value));
         if value.is_none() {
             self.reject(
                 node,
-                format!("must be a whole number from {} to {}, not {number}", range.start(), range.end()),
+                format!("must be a whole number from {} to {}, not {written}", range.start(), range.end()),
             );
         }
         value
+    }
+
+    pub(super) fn flag(&mut self, node: &Node<'a>) -> Option<bool> {
+        match node.written.value {
+            Content::Flag(flag) => Some(flag),
+            _ => self.mistyped(node, "true or false"),
+        }
+    }
+
+    /// A single value to compare with.
+    pub(super) fn operand(&mut self, node: &Node<'a>) -> Option<Operand> {
+        match &node.written.value {
+            Content::Text(text) => Some(Operand::text(text)),
+            Content::Whole(Some(whole), _) => Some(Operand::Whole(*whole)),
+            Content::Fraction(fraction) if fraction.is_finite() => Some(Operand::Fraction(*fraction)),
+            Content::Flag(flag) => Some(Operand::Flag(*flag)),
+            _ => self.mistyped(node, "a text, a number, true or false"),
+        }
     }
 
     pub(super) fn choice<T: Copy>(&mut self, node: &Node<'a>, all: &[T], name: fn(T) -> &'static str) -> Option<T> {
@@ -172,7 +216,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn window(&mut self, node: &Node<'a>) -> Option<Duration> {
-        let seconds = if let DeValue::String(text) = node.value.get_ref() {
+        let seconds = if let Content::Text(text) = &node.written.value {
             let found = WINDOWS.iter().find(|(name, _)| name == text).map(|(_, seconds)| *seconds);
             if found.is_none() {
                 let names = WINDOWS.map(|(name, _)| name);
@@ -194,7 +238,12 @@ impl<'a> Reader<'a> {
         node
     }
 
-    /// Notes every key that is not among the known ones. `what` names them: "key", "tool".
+    /// Notes every key that a table may not have.
+    pub(super) fn keys(&mut self, table: &Table<'a>, keys: &[Key]) {
+        self.known(table, "key", &keys.iter().map(|key| key.name).collect::<Vec<_>>());
+    }
+
+    /// Notes every key that is not among the known ones. `what` names them: "kind", "tool".
     pub(super) fn known(&mut self, table: &Table<'a>, what: &str, names: &[&str]) {
         for (key, span, node) in table.entries() {
             if !names.contains(&key) {
@@ -207,38 +256,40 @@ impl<'a> Reader<'a> {
     pub(super) fn known_text(&mut self, node: &Node<'a>, what: &str, names: &[&str]) -> Option<&'a str> {
         let text = self.text(node)?;
         if !names.contains(&text) {
-            self.unknown(node.value.span(), &node.at, what, text, names);
+            self.unknown(node.written.span.clone(), &node.at, what, text, names);
             return None;
         }
         Some(text)
     }
 
+    /// Notes that a value names something that there is not.
+    pub(super) fn unknown_name(&mut self, node: &Node<'_>, what: &str, name: &str, names: &[&str]) {
+        self.unknown(node.written.span.clone(), &node.at, what, name, names);
+    }
+
     fn unknown(&mut self, span: Range<usize>, at: &str, what: &str, name: &str, names: &[&str]) {
         let hint = match nearest(name, names) {
             Some(near) => format!("; did you mean `{near}`?"),
-            None if names.len() <= 10 => format!("; it is one of {}", names.join(", ")),
+            None if names.len() <= 20 => format!("; it is one of {}", names.join(", ")),
             None => String::new(),
         };
         self.fault(span, at, format!("there is no {what} `{name}`{hint}"));
     }
 
     fn mistyped<T>(&mut self, node: &Node<'_>, wanted: &str) -> Option<T> {
-        let found = match node.value.get_ref() {
-            DeValue::String(_) => "a text",
-            DeValue::Integer(_) => "a whole number",
-            DeValue::Float(_) => "a number with a fraction",
-            DeValue::Boolean(_) => "true or false",
-            DeValue::Datetime(_) => "a date",
-            DeValue::Array(_) => "a list",
-            DeValue::Table(_) => "a table",
+        let found = match &node.written.value {
+            Content::Text(_) => "a text",
+            Content::Whole(..) => "a whole number",
+            Content::Fraction(_) => "a number with a fraction",
+            Content::Flag(_) => "true or false",
+            Content::Date => "a date",
+            Content::Nothing => "null",
+            Content::List(_) => "a list",
+            Content::Table(_) => "a table",
         };
         self.reject(node, format!("must be {wanted}, not {found}"));
         None
     }
-}
-
-fn integer(number: &DeInteger<'_>) -> Option<u64> {
-    u64::from_str_radix(number.as_str().trim_start_matches('+'), number.radix()).ok()
 }
 
 /// The right name that a wrong one most resembles, if it does.
@@ -253,7 +304,7 @@ fn nearest<'n>(name: &str, names: &[&'n str]) -> Option<&'n str> {
 }
 
 /// The names in a row, the nearest to the wrong one first.
-fn one_of(wrong: &str, names: &[&str]) -> String {
+pub(super) fn one_of(wrong: &str, names: &[&str]) -> String {
     let near = nearest(wrong, names);
     let rest = names.iter().copied().filter(|&name| Some(name) != near);
     near.into_iter().chain(rest).collect::<Vec<_>>().join(", ")

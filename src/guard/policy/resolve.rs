@@ -1,43 +1,83 @@
 //! Laying the blocks that match a tool on top of one another.
 
 use super::{
-    Action, Verdict,
-    document::{Block, Document},
+    Action, Matched, Verdict,
+    block::Block,
+    document::{Document, Level},
     states_amounts,
 };
 use crate::guard::{limit::Unit, subject::Subject};
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
-/// The action of the most specific block that states one, and the limits of all that match.
-pub(super) fn verdict(document: &Document, subject: Subject) -> Verdict {
-    let tool = document.tools.get(subject.tool);
-    let service = document.services.get(&subject.service);
-    let kind = document.kinds.get(&subject.kind);
-    let blocks: Vec<&Block> = [tool, service, kind].into_iter().flatten().collect();
+impl Level {
+    /// The blocks that match a tool, the most specific first.
+    fn matching(&self, subject: Subject) -> impl Iterator<Item = &Block> {
+        let tool = self.tools.get(subject.tool);
+        let service = self.services.get(&subject.service);
+        let kind = self.kinds.get(&subject.kind);
+        [tool, service, kind, self.all.as_ref()].into_iter().flatten()
+    }
+}
+
+/// The action of the most specific block that states one, and the conditions and limits of all that match.
+pub(super) fn verdict(document: &Document, grant: Option<&Level>, subject: Subject) -> Verdict {
+    let blocks: Vec<&Block> =
+        grant.into_iter().flat_map(|level| level.matching(subject)).chain(document.level.matching(subject)).collect();
+    let named = document.level.tools.get(subject.tool);
 
     let stated = blocks.iter().find_map(|block| block.action.map(|action| (action, *block)));
-    let (action, rule, reason) = match (stated, tool) {
+    let (action, rule, reason) = match (stated, named) {
         (Some((action, block)), _) => (action, format!("{}/action", block.at), block.reason.clone()),
         // Whoever names a tool without saying what becomes of it means to limit it, not to refuse it.
         (None, Some(block)) => (Action::Allow, block.at.clone(), None),
         (None, None) => (document.default, "/default".to_owned(), None),
     };
-    let named = document.hide.contains(subject.tool);
-    let hidden = named || (document.hide_refused && action == Action::Deny);
+    let hidden_by_name = document.hide.contains(subject.tool);
+    let hidden = hidden_by_name || (document.hide_refused && action == Action::Deny);
     let limits = blocks
         .iter()
         .flat_map(|block| &block.limits)
-        .chain(&document.all_tools)
         .filter(|limit| limit.unit == Unit::Calls || states_amounts(subject.kind))
         .map(Arc::clone)
         .collect();
+    let conditions = blocks.iter().flat_map(|block| &block.conditions);
     Verdict {
         subject,
         action,
-        by_default: stated.is_none() && tool.is_none(),
+        by_default: stated.is_none() && named.is_none(),
         hidden,
-        rule: if named { "/hide".to_owned() } else { rule },
+        rule: if hidden_by_name { "/hide".to_owned() } else { rule },
         reason,
+        conditions: conditions.filter(|condition| condition.tools.contains(subject.tool)).map(Arc::clone).collect(),
         limits,
+        log_args: blocks.iter().find_map(|block| block.log_args).unwrap_or(false),
+        blocks: blocks.iter().map(|block| Matched { at: block.at.clone(), action: block.action }).collect(),
     }
+}
+
+/// All that a verdict says, to be compared.
+pub(super) fn shown(verdict: &Verdict) -> String {
+    let mut text = format!(
+        "{:?} {:?} {} {} {} {:?} {} {:?}",
+        verdict.subject,
+        verdict.action,
+        verdict.by_default,
+        verdict.hidden,
+        verdict.rule,
+        verdict.reason,
+        verdict.log_args,
+        verdict.blocks
+    );
+    for condition in &verdict.conditions {
+        let _ = write!(text, "\n{condition:?}");
+    }
+    for limit in &verdict.limits {
+        let burst = limit.burst.is_some();
+        let _ = write!(
+            text,
+            "\n{} {:?} {:?} {} {:?} {} {:?} {burst}",
+            limit.counter, limit.unit, limit.window, limit.max, limit.scope, limit.rule, limit.on_deny
+        );
+    }
+    text
 }

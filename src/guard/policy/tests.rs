@@ -1,6 +1,10 @@
 use super::*;
 use crate::guard::{limit::Scope, subject::Service};
 
+mod conditions;
+mod json;
+mod properties;
+
 const fn subject(tool: &'static str, kind: Kind, service: Service) -> Subject {
     Subject { tool, kind, service }
 }
@@ -29,12 +33,12 @@ fn the_shipped_policy_is_right_and_says_what_the_readme_says() {
     let attempts = policy.attempts().unwrap();
     assert_eq!((attempts.window.as_secs(), attempts.max, attempts.burst.get()), (60, 600, 100));
     for tool in ["get_libraries", "get_library_items", "get_media_details", "search_media"] {
-        let verdict = policy.verdict(tool).unwrap();
+        let verdict = policy.verdict("", tool).unwrap();
         assert_eq!((verdict.action, verdict.rule.as_str()), (Action::Allow, "/kinds/read/action"));
         let rules: Vec<_> = verdict.limits.iter().map(|l| l.rule.as_str()).collect();
         assert_eq!(rules, ["/all_tools/limits/0"]);
     }
-    let export = policy.verdict("export_library").unwrap();
+    let export = policy.verdict("", "export_library").unwrap();
     assert_eq!((export.action, export.rule.as_str()), (Action::Allow, "/tools/export_library/action"));
     let limits: Vec<_> =
         export.limits.iter().map(|l| (l.counter.as_str(), l.window.as_secs(), l.max, l.scope)).collect();
@@ -45,8 +49,8 @@ fn the_shipped_policy_is_right_and_says_what_the_readme_says() {
         subject("delete_playlist", Kind::Destructive, Service::Plex),
     ];
     let policy = Policy::shipped(&[&SUBJECTS[..], &more].concat());
-    assert_eq!(policy.verdict("rate_media").unwrap().action, Action::Ask);
-    let delete = policy.verdict("delete_playlist").unwrap();
+    assert_eq!(policy.verdict("", "rate_media").unwrap().action, Action::Ask);
+    let delete = policy.verdict("", "delete_playlist").unwrap();
     assert_eq!(delete.action, Action::Ask);
     assert_eq!(delete.limits[0].window, Duration::from_secs(3600));
 }
@@ -54,7 +58,7 @@ fn the_shipped_policy_is_right_and_says_what_the_readme_says() {
 #[test]
 fn the_shipped_policy_refuses_all_where_it_does_not_fit_the_tools() {
     let policy = Policy::shipped(&SUBJECTS[..4]);
-    assert!(policy.verdict("get_libraries").is_none());
+    assert!(policy.verdict("", "get_libraries").is_none());
     assert!(policy.warnings()[0].contains("export_library"), "{:?}", policy.warnings());
 }
 
@@ -90,7 +94,7 @@ redact = "Media.Part.file"
         "line 4, column 9: /hide/0: there is no tool `get_librarys`; did you mean `get_libraries`?",
         "line 4, column 25: /hide/1: must be a text, not a whole number",
         "line 5, column 1: /requires: there is no key `requires`; it is one of version, default, hide, all_tools, kinds, \
-         services, tools, exports",
+         services, tools, grants, exports",
         "line 7, column 23: /all_tools/attempts/window: `minutes` is no window; it is one of minute, hour, day, or a number \
          of seconds",
         "line 7, column 40: /all_tools/attempts/max: must be a whole number from 1 to 4294967295, not 0",
@@ -121,16 +125,17 @@ redact = "Media.Part.file"
 }
 
 #[test]
-fn what_is_not_understood_yet_is_refused_like_any_unknown_key() {
+fn what_no_table_may_hold_is_refused_wherever_it_stands() {
     for key in [
-        "tools.export_library.require = []",
-        "tools.export_library.deny_if = []",
-        "tools.export_library.rate_limit = { max = 1, window = 1 }",
-        "tools.export_library.log_args = true",
         "tools.\"*\".action = \"allow\"",
         "grants.kitchen.default = \"allow\"",
+        "grants.kitchen.tools.export_library.hide = true",
+        "grants.kitchen.tools.export_libary.action = \"deny\"",
         "all_tools.action = \"allow\"",
         "all_tools.attempts = { window = 1, max = 1, scope = \"grant\" }",
+        "kinds.read.log_args = true",
+        "tools.export_library.rate_limit = { max = 1, window = 1, of = \"bytes\" }",
+        "tools.export_library.require = [{ path = \"item.count\", op = \"lt\", value = 5, on_deny = \"x\" }]",
     ] {
         let found = faults(&format!("version = \"1\"\n{key}"));
         assert_eq!(found.len(), 1, "{key}: {found:?}");
@@ -190,7 +195,7 @@ fn the_most_specific_block_that_states_an_action_decides() {
     for (line, action, rule) in levels {
         text.push_str(line);
         let policy = parse(&text);
-        let verdict = policy.verdict("export_library").unwrap();
+        let verdict = policy.verdict("", "export_library").unwrap();
         assert_eq!((verdict.action, verdict.rule.as_str()), (action, rule), "{text}");
         assert_eq!(verdict.by_default, rule == "/default");
     }
@@ -202,22 +207,22 @@ fn a_less_specific_block_never_relaxes_a_denial_or_hides_less() {
         "version = \"1\"\ndefault = \"allow\"\nhide = [\"search_media\"]\nkinds.read.action = \"allow\"\n\
          services.plex.action = \"allow\"\ntools.get_libraries.action = \"deny\"\ntools.search_media.action = \"allow\"",
     );
-    assert_eq!(policy.verdict("get_libraries").unwrap().action, Action::Deny);
-    assert!(policy.verdict("search_media").unwrap().hidden);
-    assert_eq!(policy.verdict("search_media").unwrap().rule, "/hide");
-    assert!(!policy.verdict("get_media_details").unwrap().hidden);
+    assert_eq!(policy.verdict("", "get_libraries").unwrap().action, Action::Deny);
+    assert!(policy.verdict("", "search_media").unwrap().hidden);
+    assert_eq!(policy.verdict("", "search_media").unwrap().rule, "/hide");
+    assert!(!policy.verdict("", "get_media_details").unwrap().hidden);
 }
 
 #[test]
 fn a_tool_that_is_named_without_an_action_is_allowed_and_limited() {
     let policy =
         parse("version = \"1\"\ntools.export_library.limits = [{ counter = \"c\", window = \"day\", max = 3 }]");
-    let verdict = policy.verdict("export_library").unwrap();
+    let verdict = policy.verdict("", "export_library").unwrap();
     assert_eq!((verdict.action, verdict.rule.as_str()), (Action::Allow, "/tools/export_library"));
     assert_eq!(verdict.limits[0].scope, Scope::Server);
-    assert_eq!(policy.verdict("search_media").unwrap().action, Action::Deny);
+    assert_eq!(policy.verdict("", "search_media").unwrap().action, Action::Deny);
     let policy = parse("version = \"1\"\nkinds.write.action = \"ask\"\ntools.export_library.limits = []");
-    assert_eq!(policy.verdict("export_library").unwrap().action, Action::Ask);
+    assert_eq!(policy.verdict("", "export_library").unwrap().action, Action::Ask);
 }
 
 #[test]
@@ -226,9 +231,9 @@ fn a_star_hides_what_is_refused_and_nothing_else() {
         let policy = parse(&format!(
             "version = \"1\"\nhide = {hide}\nkinds.read.action = \"allow\"\ntools.get_libraries.action = \"ask\""
         ));
-        assert!(policy.verdict("export_library").unwrap().hidden);
-        assert!(!policy.verdict("get_libraries").unwrap().hidden);
-        assert_eq!(policy.verdict("search_media").unwrap().hidden, hide.contains("search_media"));
+        assert!(policy.verdict("", "export_library").unwrap().hidden);
+        assert!(!policy.verdict("", "get_libraries").unwrap().hidden);
+        assert_eq!(policy.verdict("", "search_media").unwrap().hidden, hide.contains("search_media"));
     }
 }
 
@@ -243,8 +248,9 @@ fn limits_of_every_matching_block_add_up_the_tools_own_first() {
         limit("other"),
         limit("tool")
     ));
-    let counters =
-        |tool| -> Vec<_> { policy.verdict(tool).unwrap().limits.iter().map(|limit| limit.counter.clone()).collect() };
+    let counters = |tool| -> Vec<_> {
+        policy.verdict("", tool).unwrap().limits.iter().map(|limit| limit.counter.clone()).collect()
+    };
     assert_eq!(counters("export_library"), ["tool", "service", "kind", "all"]);
     assert_eq!(counters("search_media"), ["service", "all"]);
 }
@@ -255,10 +261,10 @@ fn the_denial_text_of_a_block_goes_with_its_action_and_its_limits() {
         "version = \"1\"\n[tools.export_library]\naction = \"deny\"\nreason = \"why\"\non_deny = \"told\"\n\
          limits = [{ counter = \"c\", window = 60, max = 1 }]\n[tools.search_media]\naction = \"deny\"\nreason = \"why\"",
     );
-    let export = policy.verdict("export_library").unwrap();
+    let export = policy.verdict("", "export_library").unwrap();
     assert_eq!(export.reason.as_deref(), Some("told"));
     assert_eq!(export.limits[0].on_deny.as_deref(), Some("told"));
-    assert_eq!(policy.verdict("search_media").unwrap().reason.as_deref(), Some("why"));
+    assert_eq!(policy.verdict("", "search_media").unwrap().reason.as_deref(), Some("why"));
 }
 
 #[test]

@@ -2,7 +2,7 @@ use crate::{
     export::{
         ExportError,
         directory::IfTaken,
-        job::{Detail, Finished, Job},
+        job::{Detail, Finished, Job, Progress},
         name::ExportName,
     },
     guard::{Affected, Amounts, Facts, Plan, Write},
@@ -119,7 +119,13 @@ impl Tool for ExportLibrary {
         let items = total.unwrap_or(caps.max_items);
         let bytes = items.saturating_mul(args.detail.most_bytes_an_item()).saturating_add(1 << 16).min(caps.max_bytes);
 
-        let cleared = call.clear(plan(&args, &section, &name, Amounts { items, bytes })).await?;
+        let cleared = call.clear(plan(&args, &section, &name, total, Amounts { items, bytes })).await?;
+        // Said page by page, so that an export that fails or is given up has used of its reservation what it got through.
+        let show = |progress: Progress| {
+            call.used(Amounts { items: progress.items, bytes: progress.bytes });
+            call.progress(progress);
+        };
+        show(Progress { total, ..Progress::default() });
         let pending = call.exports().create(&cleared, name, if_taken, caps)?;
         let job = Job {
             request,
@@ -128,10 +134,10 @@ impl Tool for ExportLibrary {
             until: items.saturating_add(u64::from(total.is_none())),
             max_bytes: bytes,
         };
-        let finished = job.run(plex.clone(), pending, caps, |progress| call.progress(progress)).await?;
+        let finished = job.run(plex.clone(), pending, caps, show).await?;
         call.used(Amounts { items: finished.items, bytes: finished.bytes });
         call.affects(affected(&section, Some(finished.items), Some(finished.bytes)));
-        Ok(out(&args, section, finished, started.elapsed()))
+        Ok(out(&args, section, finished, total, started.elapsed()))
     }
 }
 
@@ -141,15 +147,15 @@ fn default_name(args: &Args, now: Timestamp) -> String {
     format!("library-{}{kind}-{}.json", args.library_key, now.strftime("%Y%m%dT%H%M%SZ"))
 }
 
-fn plan(args: &Args, section: &Section, name: &ExportName, reserve: Amounts) -> Plan {
-    let library = section.title.clone().unwrap_or_default();
+fn plan(args: &Args, section: &Section, name: &ExportName, total: Option<u64>, reserve: Amounts) -> Plan {
+    let library = section.title.as_deref().unwrap_or_default();
     Plan {
         summary: format!("Export {} items of the library \"{library}\" to {name}", reserve.items),
         facts: Facts::default()
-            .with("item.library", library)
+            .with_known("item.library", section.title.clone())
             .with("item.library_id", args.library_key.as_str())
-            .with("item.type", kind(args, section))
-            .with("item.count", reserve.items)
+            .with_known("item.type", known_kind(args, section))
+            .with_known("item.count", total)
             .with("export.path", name.to_string())
             .with("export.items", reserve.items)
             .with("export.bytes", reserve.bytes),
@@ -163,20 +169,20 @@ fn affected(section: &Section, items: Option<u64>, bytes: Option<u64>) -> Affect
     Affected { library: section.title.clone(), titles: Vec::new(), items, bytes }
 }
 
-fn kind(args: &Args, section: &Section) -> String {
-    args.kind.map(|kind| kind.as_str().to_owned()).or_else(|| section.kind.clone()).unwrap_or_default()
+fn known_kind(args: &Args, section: &Section) -> Option<String> {
+    args.kind.map(|kind| kind.as_str().to_owned()).or_else(|| section.kind.clone())
 }
 
-fn out(args: &Args, section: Section, finished: Finished, took: Duration) -> Out {
+fn out(args: &Args, section: Section, finished: Finished, total: Option<u64>, took: Duration) -> Out {
     Out {
         exported: true,
         library_key: args.library_key.to_string(),
-        kind: kind(args, &section),
+        kind: known_kind(args, &section).unwrap_or_default(),
         library: section.title.unwrap_or_default(),
         detail: args.detail,
         output_path: finished.name.to_string(),
         total_exported: finished.items,
-        total_size: finished.total,
+        total_size: finished.total.or(total),
         complete: finished.complete,
         changed_during_export: finished.changed,
         bytes: finished.bytes,

@@ -6,7 +6,7 @@ use crate::{
         arguments::PlexId,
         call::Call,
         error::ToolError,
-        listing::{ItemRow, fit},
+        listing::{ItemRow, Paging},
     },
 };
 use schemars::JsonSchema;
@@ -49,24 +49,17 @@ fn default_limit() -> u64 {
 pub(super) struct Out {
     /// The library's key.
     library_key: String,
-    /// The position of the first item.
-    offset: u64,
-    /// The limit that was asked for.
-    limit: u64,
-    /// Items in all; absent where the server does not say.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total_size: Option<u64>,
-    /// Where to go on; absent at the end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_offset: Option<u64>,
-    /// Whether fewer items than asked for are here, to keep the answer short.
-    truncated: bool,
+    #[serde(flatten)]
+    paging: Paging,
     /// What is unusual about the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<String>,
     /// The items.
     items: Vec<ItemRow>,
 }
+
+/// More rows than ever fit into an answer are not worth the server's time.
+const MAX_ROWS: u64 = 1_000;
 
 /// Fields that every server sorts by. Others are ignored by some versions and refused by others.
 const SORT_FIELDS: [&str; 12] = [
@@ -96,24 +89,11 @@ impl Tool for GetLibraryItems {
         if let Some(sort) = &args.sort {
             request = request.with("sort", check_sort(sort)?);
         }
-        let window = call.plex().await?.window::<Item>(request, args.offset, args.limit).await?;
-        let mut items: Vec<ItemRow> = window.items.iter().map(ItemRow::from).collect();
-        let truncated = fit(&mut items);
-        let next_offset = if truncated { Some(args.offset + items.len() as u64) } else { window.next_offset };
-        let warning = window.total.filter(|&total| total > 0 && args.offset >= total).map(|total| {
-            format!("the offset lies behind the last item: there are {total}, so {} is the last offset", total - 1)
-        });
+        let asked = args.limit.min(MAX_ROWS);
+        let window = call.plex().await?.window::<Item>(request, args.offset, asked).await?;
+        let (items, paging) = Paging::fit(window, args.offset, args.limit, |item| ItemRow::from(&item));
         call.affects(Affected { items: Some(items.len() as u64), ..Affected::default() });
-        Ok(Out {
-            library_key: args.library_key.to_string(),
-            offset: args.offset,
-            limit: args.limit,
-            total_size: window.total,
-            next_offset,
-            truncated,
-            warning,
-            items,
-        })
+        Ok(Out { library_key: args.library_key.to_string(), warning: paging.warning(), paging, items })
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Everything that Plex knows of one item: full summary, people, ratings, external ids, watch state, files and their
+/// The details of one item: full summary, people, ratings, external ids, watch state, files and their
 /// streams. Listings and searches give the ratingKey.
 #[derive(JsonSchema)]
 pub(super) struct GetMediaDetails;

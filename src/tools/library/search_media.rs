@@ -9,7 +9,7 @@ use crate::{
         arguments::PlexId,
         call::Call,
         error::ToolError,
-        listing::{ItemRow, fit},
+        listing::{ItemRow, Paging},
         text::shorten,
     },
 };
@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Search all libraries by title, or by people and other things that Plex finds items by, best hits first. With
-/// libraryKey only that library is searched, by title, and the total is known.
+/// libraryKey only that library is searched, by title and in its own order, and the total is known.
 #[derive(JsonSchema)]
 pub(super) struct SearchMedia;
 
@@ -39,7 +39,7 @@ pub(super) struct Args {
     limit: u64,
     /// The position of the first hit to return.
     #[serde(default)]
-    #[schemars(range(min = 0, max = 1_000))]
+    #[schemars(range(min = 0, max = 1_000_000_000))]
     offset: u64,
 }
 
@@ -56,19 +56,9 @@ pub(super) struct Out {
     /// The library that was searched, if one was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     library_key: Option<String>,
-    /// The position of the first hit.
-    offset: u64,
-    /// The limit that was asked for.
-    limit: u64,
-    /// Hits in all; known for the search of one library only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total_size: Option<u64>,
-    /// Where to go on; absent at the end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_offset: Option<u64>,
-    /// Whether fewer hits than asked for are here, to keep the answer short.
-    truncated: bool,
-    /// The hits, best first.
+    #[serde(flatten)]
+    paging: Paging,
+    /// The hits.
     results: Vec<Hit>,
 }
 
@@ -100,6 +90,8 @@ struct Hit {
 
 /// Characters of a summary in a list of hits.
 const SUMMARY_CHARS: usize = 200;
+/// How far a search of everything goes: without pages, the server looks for all hits before the wanted ones each time.
+const MAX_HITS: u64 = 5_000;
 
 impl Tool for SearchMedia {
     const NAME: &'static str = "search_media";
@@ -114,20 +106,10 @@ impl Tool for SearchMedia {
             Some(key) => search_library(call, key, &query, &args).await?,
             None => search_everything(call, &query, &args).await?,
         };
-        let mut results: Vec<Hit> = found.items.into_iter().map(hit).collect();
-        let truncated = fit(&mut results);
-        let next_offset = if truncated { Some(args.offset + results.len() as u64) } else { found.next_offset };
+        let key = args.library_key.as_ref().map(PlexId::as_str);
+        let (results, paging) = Paging::fit(found, args.offset, args.limit, |item| hit(item, key));
         call.affects(Affected { items: Some(results.len() as u64), ..Affected::default() });
-        Ok(Out {
-            query,
-            library_key: args.library_key.map(|key| key.to_string()),
-            offset: args.offset,
-            limit: args.limit,
-            total_size: found.total,
-            next_offset,
-            truncated,
-            results,
-        })
+        Ok(Out { query, library_key: key.map(str::to_owned), paging, results })
     }
 }
 
@@ -150,7 +132,12 @@ async fn search_library(
 
 /// Hubs have no pages: the first hits of each hub are asked for, and the wanted part is taken of them.
 async fn search_everything(call: &Call<'_, Read>, query: &str, args: &Args) -> Result<Window<Item>, ToolError> {
-    let wanted = args.offset + args.limit;
+    if args.offset >= MAX_HITS {
+        let problem = format!("must be less than {MAX_HITS} in a search of all libraries: name one as libraryKey");
+        return Err(ToolError::argument("offset", problem));
+    }
+    // The offset behind the last of these hits is refused above, with what to do instead.
+    let wanted = (args.offset + args.limit).min(MAX_HITS);
     let request = Get::new("a search", ["hubs", "search"]).with("query", query).with("limit", (wanted + 1).to_string());
     let hubs = call.plex().await?.rows::<Hub>(&request).await?;
     let mut items: Vec<Item> = hubs
@@ -166,16 +153,17 @@ async fn search_everything(call: &Call<'_, Read>, query: &str, args: &Args) -> R
     items.retain(|item| seen.insert(item.rating_key.clone()));
     let found = items.len() as u64;
     let index = |position: u64| usize::try_from(position).unwrap_or(usize::MAX);
-    let items = items.into_iter().skip(index(args.offset)).take(index(args.limit)).collect();
+    let items = items.into_iter().skip(index(args.offset)).take(index(wanted - args.offset)).collect();
     Ok(Window { items, total: None, next_offset: (found > wanted).then_some(wanted) })
 }
 
-fn hit(item: Item) -> Hit {
+/// The rows of a library's own listing don't say which library they are of.
+fn hit(item: Item, library_key: Option<&str>) -> Hit {
     Hit {
         row: ItemRow::from(&item),
         summary: item.summary.filter(|text| !text.is_empty()).map(|text| shorten(text, SUMMARY_CHARS)),
         rating: item.rating,
-        library_key: item.library_section_id,
+        library_key: item.library_section_id.or_else(|| library_key.map(str::to_owned)),
         library: item.library_section_title,
         score: item.score,
         reason: item.reason,
