@@ -194,7 +194,7 @@ fn json_of(row: &Row) -> Value {
 }
 
 /// A text without what a terminal obeys: control characters, and those that turn, hide or join what is around them.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() && !is_format(*c)).collect()
 }
 

@@ -1,5 +1,6 @@
 //! `plex-mcp audit stats`: what the calls come to.
 
+use super::show::clean;
 use crate::{
     cli::{Failure, say},
     guard::DayOfTool,
@@ -24,8 +25,7 @@ pub(super) fn run(days: &[DayOfTool], as_json: bool) -> Result<(), Failure> {
         "DAY", "TOOL", "CALLS", "REFUSED", "FAILED", "ITEMS", "BYTES"
     ))?;
     for DayOfTool { day, tool, calls, refused, failed, items, bytes } in days {
-        let tool: String =
-            if tool.is_empty() { "-".to_owned() } else { tool.chars().filter(|c| !c.is_control()).collect() };
+        let tool = if tool.is_empty() { "-".to_owned() } else { clean(tool) };
         say(format!("{day:<10} {tool:<26} {calls:>8} {refused:>8} {failed:>8} {items:>12} {bytes:>16}"))?;
     }
     Ok(())
