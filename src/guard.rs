@@ -31,7 +31,9 @@ pub use catalogue::{Argument, Catalogue, ValueType};
 pub use clock::{Boot, Clock, Moment, SystemClock};
 pub use condition::{Condition, Operator, Sense};
 pub use explain::{Asked, Explanation, Left};
-pub use ledger::{Audit, DayOfTool, Decision, Filter, Ledger, LedgerError, Recalled, Row, Verification};
+pub use ledger::{
+    Audit, DayOfTool, Decision, Filter, Ledger, LedgerError, MAX_BEFORE_BYTES, Recalled, Row, Verification,
+};
 pub use limit::{Limit, Scope, Unit};
 pub use permit::{Change, Cleared, Destroy, Effect, Permit, Proofs, Read, Write};
 pub use plan::{Affected, Amounts, Facts, Outcome, Plan, Settlement};

@@ -24,7 +24,7 @@ mod worker;
 pub use audit::{Audit, DayOfTool, Filter};
 pub use error::LedgerError;
 pub use recall::Recalled;
-pub use row::{Decision, Row};
+pub use row::{Decision, MAX_BEFORE_BYTES, Row};
 pub use verify::Verification;
 
 use super::{
