@@ -11,6 +11,7 @@ pub mod edit;
 pub mod error;
 pub mod library;
 pub mod listing;
+pub mod playlists;
 pub mod schema;
 pub mod text;
 
@@ -28,7 +29,7 @@ use serde_json::{Map, Value};
 use std::{future::Future, panic::AssertUnwindSafe, sync::LazyLock, time::Duration};
 
 /// Every group of tools.
-pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS, edit::TOOLS];
+pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS, edit::TOOLS, playlists::TOOLS];
 
 /// A tool of this server.
 pub trait Tool: JsonSchema + 'static {
