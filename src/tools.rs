@@ -9,6 +9,7 @@ pub mod call;
 pub mod change;
 pub mod edit;
 pub mod error;
+pub mod guard;
 pub mod library;
 pub mod listing;
 pub mod playlists;
@@ -29,7 +30,7 @@ use serde_json::{Map, Value};
 use std::{future::Future, panic::AssertUnwindSafe, sync::LazyLock, time::Duration};
 
 /// Every group of tools.
-pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS, edit::TOOLS, playlists::TOOLS];
+pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS, edit::TOOLS, playlists::TOOLS, guard::TOOLS];
 
 /// A tool of this server.
 pub trait Tool: JsonSchema + 'static {

@@ -1,13 +1,12 @@
 use super::{
     content::{self, Playable},
+    creation::{self, New, Source},
     smart_filter,
 };
 use crate::{
-    guard::{Affected, Cleared, Facts, Write},
+    guard::{Affected, Facts, Write},
     http::Get,
     plex::{
-        change::{Made, NewPlaylist, items_uri, listing_uri, made_playlist},
-        error::PlexError,
         http::Plex,
         items::{Item, Section},
         pager::Pager,
@@ -181,6 +180,15 @@ enum Content {
     Rules { section: Section, path: String, total: Option<u64>, libtype: &'static str },
 }
 
+impl Content {
+    fn source(&self) -> Source<'_> {
+        match self {
+            Self::Items(playable) => Source::Items { named: &playable.named, leaves: &playable.leaves },
+            Self::Rules { path, .. } => Source::Rules { path },
+        }
+    }
+}
+
 impl Tool for CreatePlaylist {
     const NAME: &'static str = "create_playlist";
     const TITLE: &'static str = "Make a playlist";
@@ -201,8 +209,10 @@ impl Tool for CreatePlaylist {
         let (row, mut account) = match change::begin(call, plan).await? {
             Road::Stop(account) => (None, account),
             Road::Act(cleared, mut account) => {
-                let row = make(call, plex, &cleared, &mut account, &args, &content, &others).await?;
-                (Some(row), account)
+                let new = New { title: &args.title, class: args.kind.class(), content: content.source() };
+                let (playlist, entries) = creation::make(call, &cleared, &mut account, new, &others).await?;
+                let leaf_count = entries.len() as u64;
+                (existing(&playlist).map(|row| Row { leaf_count, ..row }), account)
             }
         };
         let row = row.or_else(|| others.first().filter(|_| exists).and_then(existing));
@@ -325,79 +335,6 @@ fn intent(args: &Args, content: &Content, others: &[Playlist]) -> Intent {
         needed: true,
         dry_run: args.dry_run,
     }
-}
-
-async fn make(
-    call: &Call<'_, Write>,
-    plex: &Plex,
-    cleared: &Cleared<'_>,
-    account: &mut Account,
-    args: &Args,
-    content: &Content,
-    others: &[Playlist],
-) -> Result<Row, ToolError> {
-    let machine = plex.machine().await?;
-    let (uri, rest, leaves) = match content {
-        Content::Items(playable) => {
-            let mut chunks = content::chunks(&playable.named);
-            let rest = chunks.split_off(1);
-            (items_uri(&machine, &chunks.concat()), rest, playable.leaves.as_slice())
-        }
-        Content::Rules { path, .. } => (listing_uri(&machine, path), Vec::new(), [].as_slice()),
-    };
-    let new = NewPlaylist { title: &args.title, kind: args.kind.class(), smart: args.smart, uri };
-    let mut sent = plex.create_playlist(cleared, new).await;
-    let answered = match &sent {
-        Ok(Made::Yes(answer)) => made_playlist(answer).and_then(|playlist| playlist.rating_key),
-        _ => None,
-    };
-    let key = match (answered, &sent) {
-        (Some(key), _) => Ok(Some(key)),
-        (None, Err(_)) => Ok(None),
-        (None, Ok(_)) => find_new(plex, &args.title, others).await,
-    };
-    if let (Ok(Some(key)), Ok(Made::Yes(_)), false) = (&key, &sent, rest.is_empty()) {
-        sent = content::append(call, plex, cleared, &machine, key, &rest).await;
-    }
-    let now = match &key {
-        Ok(Some(key)) => read(plex, key).await.map(Some),
-        Ok(None) => Ok(None),
-        Err(_) => Err(PlexError::not_found("the new playlist")),
-    };
-    let total = (leaves.len() as u64).max(1);
-    let done = |now: &Option<(Playlist, Vec<Item>)>| match now {
-        Some((playlist, _)) if args.smart => playlist.smart.into(),
-        Some((_, entries)) => content::arrived(&content::List::default(), entries, leaves),
-        None => 0,
-    };
-    let now = change::settle(call, account, sent, now, total, done)?.flatten();
-    if !args.smart {
-        call.reached(total);
-    }
-    let (playlist, entries) = now.unwrap_or_default();
-    if !args.smart && content::keys(&entries) != leaves && !entries.is_empty() {
-        account.warnings.push("Plex put the items into another order".to_owned());
-    }
-    Ok(Row {
-        rating_key: playlist.rating_key.or(key.ok().flatten()).unwrap_or_default(),
-        title: playlist.title.unwrap_or_else(|| args.title.clone()),
-        kind: "playlist",
-        playlist_type: playlist.playlist_type.unwrap_or_else(|| args.kind.class().to_owned()),
-        smart: args.smart,
-        leaf_count: entries.len() as u64,
-    })
-}
-
-async fn read(plex: &Plex, key: &str) -> Result<(Playlist, Vec<Item>), PlexError> {
-    Ok((plex.playlist(key).await?, plex.entries(key).await?))
-}
-
-/// The playlist of that title that was not there before.
-async fn find_new(plex: &Plex, title: &str, others: &[Playlist]) -> Result<Option<String>, PlexError> {
-    let is_new = |playlist: &Playlist| {
-        playlist.title.as_deref() == Some(title) && others.iter().all(|other| other.rating_key != playlist.rating_key)
-    };
-    Ok(plex.playlists().await?.into_iter().rev().find(is_new).and_then(|playlist| playlist.rating_key))
 }
 
 fn existing(playlist: &Playlist) -> Option<Row> {

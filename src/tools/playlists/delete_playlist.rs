@@ -1,13 +1,7 @@
-use super::content::List;
+use super::{content::List, deletion};
 use crate::{
     guard::Destroy,
-    tools::{
-        Tool,
-        arguments::PlexId,
-        call::Call,
-        change::{self, Account, Intent, Road, before::Before, counted, facts},
-        error::ToolError,
-    },
+    tools::{Tool, arguments::PlexId, call::Call, change::Account, error::ToolError},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,33 +54,7 @@ impl Tool for DeletePlaylist {
         let key = args.playlist_id.as_str();
         let list = List::resolve(plex, key).await?;
         let (total, smart) = (list.count(), list.playlist.smart);
-        let kind = if smart { "smart playlist" } else { "playlist" };
-        let items: Vec<_> = list.entries.iter().collect();
-        let intent = Intent {
-            summary: format!("Delete the {kind} {} with {}", list.title(), counted(total, "item")),
-            facts: facts::of_playlist(&list.playlist, total, &items, total),
-            affected: facts::affected(&items, total),
-            before: deleted(&list),
-            undoes: None,
-            needed: true,
-            dry_run: args.dry_run,
-        };
-        let account = match change::begin(call, intent).await? {
-            Road::Stop(account) => account,
-            Road::Act(cleared, mut account) => {
-                // A person may have taken a while to approve it.
-                list.check_unchanged(plex, key).await?;
-                let sent = plex.delete_playlist(&cleared, key).await;
-                let gone = match plex.playlist(key).await {
-                    Ok(_) => Ok(false),
-                    Err(error) if error.is_not_found() => Ok(true),
-                    Err(error) => Err(error),
-                };
-                change::settle(call, &mut account, sent, gone, 1, |gone| (*gone).into())?;
-                call.reached(total);
-                account
-            }
-        };
+        let account = deletion::delete(call, key, &list, None, args.dry_run).await?;
         Ok(Out {
             deleted: account.changed,
             playlist_id: key.to_owned(),
@@ -97,19 +65,4 @@ impl Tool for DeletePlaylist {
             account,
         })
     }
-}
-
-/// What it takes to make the playlist again; none for a smart one whose rules are not told.
-fn deleted(list: &List) -> Option<Before> {
-    let playlist = &list.playlist;
-    if playlist.smart && playlist.content.is_none() {
-        return None;
-    }
-    Some(Before::Deleted {
-        title: playlist.title.clone()?,
-        summary: playlist.summary.clone().unwrap_or_default(),
-        kind: playlist.playlist_type.clone()?,
-        rules: playlist.content.clone().filter(|_| playlist.smart),
-        items: if playlist.smart { Vec::new() } else { list.keys() },
-    })
 }
