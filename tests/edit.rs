@@ -44,7 +44,7 @@ fn plays(leaf: &Value) -> u64 {
 }
 
 async fn undo(client: &Client, change: &Value) -> Value {
-    client.call("undo_change", json!({"changeId": change["changeId"]})).await
+    client.call("undo_change", json!({"callId": change["changeId"]})).await
 }
 
 #[tokio::test]
@@ -259,4 +259,76 @@ async fn a_dry_run_says_what_would_be_done_and_decided_and_does_nothing() {
     assert_eq!(rows[0].note.as_deref(), Some("dry run: nothing was to be changed"));
     assert_eq!((rows[0].decision, rows[0].outcome), (Decision::Allow, None));
     assert_eq!(rows[3].decision, Decision::Deny);
+}
+
+#[tokio::test]
+async fn ratings_and_watch_states_are_taken_back_where_nothing_else_happened() {
+    let (plex, home) = home(Options::default()).await;
+    let client = home.connect().await;
+    for (key, arguments) in
+        [(RATED, json!({"rating": 2})), (RATED, json!({"clear": true})), ("1000", json!({"rating": 0}))]
+    {
+        let before = item(&plex, key).await["userRating"].clone();
+        let mut arguments = arguments;
+        arguments["ratingKey"] = key.into();
+        let changed = client.call("rate_media", arguments).await;
+        let undone = undo(&client, &changed).await;
+        assert_eq!((&undone["undone"], &undone["changedBy"]), (&json!(true), &json!("rate_media")), "{undone}");
+        assert_eq!(item(&plex, key).await["userRating"], before);
+        // Taking it back can be taken back, and so on.
+        undo(&client, &undone).await;
+        assert_ne!(item(&plex, key).await["userRating"], before);
+    }
+    let rated = client.call("rate_media", json!({"ratingKey": RATED, "rating": 4})).await;
+    client.call("rate_media", json!({"ratingKey": RATED, "rating": 5})).await;
+    let (text, error) = client.fail("undo_change", json!({"callId": rated["changeId"]})).await;
+    assert_eq!(error["code"], "not_undoable");
+    assert!(text.contains("it is 5, and the change had left 4"), "{text}");
+
+    // 1013 is watched in part, and the show's episodes are of all three kinds.
+    for key in [UNSEEN, "1013", HALF] {
+        let before: Vec<bool> = leaves_of(&plex, key).await.iter().map(|leaf| plays(leaf) > 0).collect();
+        let marked = client.call("mark_watched", json!({"ratingKey": key})).await;
+        let undone = undo(&client, &marked).await;
+        let now: Vec<bool> = leaves_of(&plex, key).await.iter().map(|leaf| plays(leaf) > 0).collect();
+        assert_eq!(now, before, "{key}");
+        assert_eq!(shows(&undone["warnings"], "could not be brought back"), key != UNSEEN, "{undone}");
+    }
+    for key in [SEEN, HALF] {
+        let before: Vec<bool> = leaves_of(&plex, key).await.iter().map(|leaf| plays(leaf) > 0).collect();
+        let marked = client.call("mark_unwatched", json!({"ratingKey": key})).await;
+        let undone = undo(&client, &marked).await;
+        let now: Vec<bool> = leaves_of(&plex, key).await.iter().map(|leaf| plays(leaf) > 0).collect();
+        assert_eq!(now, before, "{key}");
+        assert!(shows(&undone["warnings"], "could not be brought back"), "{undone}");
+    }
+    let marked = client.call("mark_watched", json!({"ratingKey": "1007"})).await;
+    let played = format!("{}/:/scrobble?identifier=com.plexapp.plugins.library&key=1007", plex.url());
+    let token = ("X-Plex-Token", support::TOKEN);
+    reqwest::Client::new().put(played).header(token.0, token.1).send().await.unwrap();
+    let sent = changes(&plex).len();
+    let (text, _) = client.fail("undo_change", json!({"callId": marked["changeId"]})).await;
+    assert!(text.contains("was changed since"), "{text}");
+    let dry = client.call("rate_media", json!({"ratingKey": RATED, "rating": 1, "dryRun": true})).await;
+    assert_eq!(dry["changeId"], Value::Null);
+    assert_eq!(changes(&plex).len(), sent);
+    client.close().await;
+}
+
+async fn leaves_of(plex: &SamplePlex, key: &str) -> Vec<Value> {
+    if key == HALF { leaves(plex, key).await } else { vec![item(plex, key).await] }
+}
+
+#[tokio::test]
+async fn what_broke_off_in_the_middle_is_taken_back_as_far_as_it_came() {
+    let (plex, home) = faulty(3, FaultOfChange::CutBefore).await;
+    let client = home.connect().await;
+    let watched = |leaves: &[Value]| leaves.iter().map(|leaf| plays(leaf) > 0).collect::<Vec<_>>();
+    let before = watched(&leaves(&plex, HALF).await);
+    let (_, error) = client.fail("mark_watched", json!({"ratingKey": HALF})).await;
+    assert_ne!(watched(&leaves(&plex, HALF).await), before);
+    let undone = undo(&client, &error).await;
+    assert_eq!(undone["undone"], true, "{undone}");
+    assert_eq!(watched(&leaves(&plex, HALF).await), before);
+    client.close().await;
 }
