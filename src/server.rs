@@ -1,5 +1,7 @@
 //! MCP: the one handler of requests. It takes calls from a client to the tools and answers back; it judges nothing.
 
+mod changes;
+
 use crate::{
     app::App,
     export::job::Progress,
@@ -11,9 +13,9 @@ use rmcp::{
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomNotification, CustomRequest,
         CustomResult, Implementation, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam,
-        ProgressToken, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+        ProgressToken, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool, ToolAnnotations,
     },
-    service::{NotificationContext, Peer, RequestContext},
+    service::{NotificationContext, Peer, RequestContext, SubscriptionContext},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -89,9 +91,21 @@ impl ServerHandler for Server {
         let about = Implementation::new("plex-mcp", env!("CARGO_PKG_VERSION"))
             .with_title("Plex")
             .with_description(env!("CARGO_PKG_DESCRIPTION"));
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_tool_list_changed().build())
             .with_server_info(about)
             .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        changes::tell(&self.app, context.peer);
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(changes::accepted(requested))
+    }
+
+    async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        changes::serve(&self.app, &subscription).await
     }
 
     async fn list_tools(
