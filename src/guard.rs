@@ -23,6 +23,7 @@ mod permit;
 mod plan;
 mod policy;
 mod refusal;
+mod reload;
 mod self_test;
 mod subject;
 
@@ -36,13 +37,14 @@ pub use permit::{Change, Cleared, Destroy, Effect, Permit, Proofs, Read, Write};
 pub use plan::{Affected, Amounts, Facts, Outcome, Plan, Settlement};
 pub use policy::{Action, ExportCaps, Matched, Policy, PolicyError, PolicyErrors, SHIPPED, Verdict};
 pub use refusal::{CallId, Code, Refusal};
+pub use reload::Standing;
 pub use self_test::SelfTestFailed;
 pub use subject::{Kind, Service, Subject};
 
 use condition::Says;
-use gate::Attempts;
 use ledger::{Admission, Draft, LimitAsk, Looked, Over};
 use permit::Stage;
+use reload::InForce;
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
 
@@ -80,10 +82,9 @@ pub enum NotAdmitted {
 /// The policy in force, the limits and the ledger.
 #[derive(Debug)]
 pub struct Guard {
-    policy: Arc<Policy>,
+    force: InForce,
     ledger: Ledger,
     grant: Arc<str>,
-    attempts: Option<Attempts>,
 }
 
 /// What the policy alone says of a call.
@@ -146,18 +147,17 @@ fn judge<'p>(
 impl Guard {
     /// A guard for one grant.
     pub fn new(policy: Policy, ledger: Ledger, grant: String) -> Self {
-        let attempts = policy.attempts().and_then(|rule| Attempts::new(rule.window, rule.max, rule.burst));
-        Self { policy: Arc::new(policy), ledger, grant: grant.into(), attempts }
+        Self { force: InForce::new(policy), ledger, grant: grant.into() }
     }
 
     /// The policy in force.
     pub fn policy(&self) -> Arc<Policy> {
-        Arc::clone(&self.policy)
+        Arc::clone(&self.force.get().policy)
     }
 
     /// Whether the tool is listed. What is not listed can't be called either.
     pub fn lists(&self, subject: Subject) -> bool {
-        self.policy
+        self.policy()
             .verdict(&self.grant, subject.tool)
             .is_some_and(|verdict| verdict.subject == subject && !verdict.hidden)
     }
@@ -296,7 +296,7 @@ impl Guard {
         let row = || Row {
             decision: Decision::Invalid,
             note: Some(note.to_owned()),
-            ..self.row(CallId::generate(), &self.policy, session, client)
+            ..self.row(CallId::generate(), &self.policy(), session, client)
         };
         if self.count_attempt(None).is_err() {
             self.ledger.count(&self.grant, "", row);
@@ -311,7 +311,7 @@ impl Guard {
             tool: tool.to_owned(),
             decision: Decision::Deny,
             note: Some(NO_SUCH_TOOL.to_owned()),
-            ..self.row(CallId::generate(), &self.policy, session, client)
+            ..self.row(CallId::generate(), &self.policy(), session, client)
         };
         if self.count_attempt(None).is_err() {
             // One row for all names, which may be any number.
@@ -323,11 +323,11 @@ impl Guard {
 
     /// Calls itself with calls that must be refused.
     pub fn self_test(&self) -> Result<(), SelfTestFailed> {
-        self_test::run(&self.policy, &self.grant)
+        self_test::run(&self.policy(), &self.grant)
     }
 
     fn count_attempt(&self, kind: Option<Kind>) -> Result<(), Duration> {
-        self.attempts.as_ref().map_or(Ok(()), |gate| gate.count(&self.grant, kind))
+        self.force.get().attempts.as_ref().map_or(Ok(()), |gate| gate.count(&self.grant, kind))
     }
 
     fn asks(&self, verdict: &Verdict, reserve: Amounts) -> Vec<LimitAsk> {

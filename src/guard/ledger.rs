@@ -88,7 +88,12 @@ impl Ledger {
 
     /// Where the key of a ledger's chain is kept if nothing else is said.
     pub fn key_beside(path: &Path) -> PathBuf {
-        key::beside(path, ".key")
+        Self::beside(path, ".key")
+    }
+
+    /// A file that the ledger keeps beside itself, by the ending of its name.
+    pub fn beside(path: &Path, ending: &str) -> PathBuf {
+        key::beside(path, ending)
     }
 
     fn start(path: &Path, store: Store) -> Result<Self, LedgerError> {
@@ -139,6 +144,11 @@ impl Ledger {
             // Where the queue is full, the thread is awake anyway.
             let _ = self.send(Job::Flush);
         }
+    }
+
+    /// Writes a row that no call waits for.
+    pub(super) fn note(&self, row: Row) {
+        report(self.send(Job::Note { row: Box::new(row), reply: None }));
     }
 
     /// A keyed digest of a call's arguments, whatever the order of their keys: equal calls show, their values don't.

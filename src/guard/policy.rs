@@ -11,6 +11,7 @@ mod limits;
 mod reader;
 mod resolve;
 mod schema;
+mod succession;
 mod tree;
 
 pub use error::{PolicyError, PolicyErrors};
@@ -137,6 +138,7 @@ pub struct Policy {
     grants: HashMap<String, Verdicts>,
     attempts: Option<AttemptsRule>,
     exports: ExportCaps,
+    keep_days: Option<u64>,
     warnings: Vec<String>,
 }
 
@@ -167,6 +169,7 @@ impl Policy {
             grants: document.grants.iter().map(|(name, level)| (name.clone(), verdicts(Some(level)))).collect(),
             attempts: document.attempts,
             exports: document.exports,
+            keep_days: document.keep_days,
             warnings: document.warnings,
         })
     }
@@ -180,6 +183,7 @@ impl Policy {
             grants: HashMap::new(),
             attempts: None,
             exports: ExportCaps::default(),
+            keep_days: None,
             warnings: vec![format!("the policy as shipped does not fit the tools, so all are refused: {errors}")],
         })
     }
@@ -214,7 +218,7 @@ impl Policy {
             for rules in &mut rules {
                 rules.sort_unstable();
             }
-            (format!("{grants:?} {:?} {:?}", policy.attempts, policy.exports), rules)
+            (format!("{grants:?} {:?} {:?} {:?}", policy.attempts, policy.exports, policy.keep_days), rules)
         };
         rules(self) == rules(other)
     }
@@ -222,6 +226,11 @@ impl Policy {
     /// The caps of exports.
     pub fn exports(&self) -> &ExportCaps {
         &self.exports
+    }
+
+    /// For how many days the ledger keeps its rows; all of them where it is not said.
+    pub fn keep_days(&self) -> Option<u64> {
+        self.keep_days
     }
 
     /// What is allowed in a policy but probably not meant, one sentence each.
