@@ -22,6 +22,7 @@ mod names;
 mod permit;
 mod plan;
 mod policy;
+mod preview;
 mod refusal;
 mod reload;
 mod self_test;
@@ -31,11 +32,12 @@ pub use catalogue::{Argument, Catalogue, ValueType};
 pub use clock::{Boot, Clock, Moment, SystemClock};
 pub use condition::{Condition, Operator, Sense};
 pub use explain::{Asked, Explanation, Left};
-pub use ledger::{Audit, DayOfTool, Decision, Filter, Ledger, LedgerError, Row, Verification};
+pub use ledger::{Audit, DayOfTool, Decision, Filter, Ledger, LedgerError, Recalled, Row, Verification};
 pub use limit::{Limit, Scope, Unit};
 pub use permit::{Change, Cleared, Destroy, Effect, Permit, Proofs, Read, Write};
 pub use plan::{Affected, Amounts, Facts, Outcome, Plan, Settlement};
 pub use policy::{Action, ExportCaps, Matched, Policy, PolicyError, PolicyErrors, SHIPPED, Verdict};
+pub use preview::{Foreseen, Preview};
 pub use refusal::{CallId, Code, Refusal};
 pub use reload::Standing;
 pub use self_test::SelfTestFailed;
@@ -254,21 +256,9 @@ impl Guard {
                 call_id: call,
             });
         };
-        for condition in &verdict.conditions {
-            let says = condition.of_facts(&plan.facts);
-            if says != Says::Pass {
-                end(draft, Decision::Deny, Some(&condition.rule)).await;
-                let code = if says == Says::Unavailable { Code::FactUnavailable } else { Code::Denied };
-                let (tool, rule) = (tool.to_owned(), Some(condition.rule.clone()));
-                return Err(Refusal {
-                    code,
-                    tool,
-                    rule,
-                    reason: condition.reason(says),
-                    retry_after: None,
-                    call_id: call,
-                });
-            }
+        if let Some((condition, says)) = verdict.refused_by_facts(&plan.facts) {
+            end(draft, Decision::Deny, Some(&condition.rule)).await;
+            return Err(refused_by_fact(call, tool, condition, says));
         }
         let asks = self.asks(verdict, plan.reserve);
         let entry = self.take(draft, asks, call, tool, plan).await?;
@@ -399,6 +389,17 @@ impl Guard {
 async fn end(draft: Draft, decision: Decision, rule: Option<&str>) {
     if let Err(error) = draft.refuse(decision, rule).await {
         tracing::error!(%error, "a refused call could not be recorded");
+    }
+}
+
+fn refused_by_fact(call: CallId, tool: &str, condition: &Condition, says: Says) -> Refusal {
+    Refusal {
+        code: if says == Says::Unavailable { Code::FactUnavailable } else { Code::Denied },
+        tool: tool.to_owned(),
+        rule: Some(condition.rule.clone()),
+        reason: condition.reason(says),
+        retry_after: None,
+        call_id: call,
     }
 }
 

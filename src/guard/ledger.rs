@@ -13,6 +13,7 @@ mod flood;
 mod head;
 mod key;
 mod prune;
+mod recall;
 mod row;
 mod schema;
 mod store;
@@ -22,6 +23,7 @@ mod worker;
 
 pub use audit::{Audit, DayOfTool, Filter};
 pub use error::LedgerError;
+pub use recall::Recalled;
 pub use row::{Decision, Row};
 pub use verify::Verification;
 
@@ -111,6 +113,12 @@ impl Ledger {
     /// The rows after that number, at most `limit` of them, in order.
     pub async fn rows(&self, after: i64, limit: u32) -> Result<Vec<Row>, LedgerError> {
         self.request(|reply| Job::Rows { after, limit, reply }).await
+    }
+
+    /// A call of that grant by its name, and whether it was taken back. Looks from the newest row on.
+    pub(super) async fn recall(&self, call_id: &str, grant: &str) -> Result<Option<Recalled>, LedgerError> {
+        let (call_id, grant) = (call_id.to_owned(), grant.to_owned());
+        self.request(|reply| Job::Recall { call_id, grant, reply }).await
     }
 
     /// Deletes the rows that are older than that, at least 31 days, and gives their number. It is done in steps, so that
@@ -211,6 +219,13 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    /// Has the row say something of the call.
+    pub(super) fn remark(&mut self, note: &str) {
+        if let Some(row) = &mut self.row {
+            row.note = Some(note.to_owned());
+        }
+    }
+
     /// Ends the call with a row of that decision.
     pub(super) async fn refuse(mut self, decision: Decision, rule: Option<&str>) -> Result<(), LedgerError> {
         let Some(mut row) = self.row.take() else { return Ok(()) };

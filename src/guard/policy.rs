@@ -21,6 +21,7 @@ use super::{
     condition::{Condition, Says},
     limit::Limit,
     names::named,
+    plan::Facts,
     subject::{Kind, Subject},
 };
 use document::{Document, Level};
@@ -78,6 +79,12 @@ impl Verdict {
     /// What conditions say of facts is not known yet.
     pub fn refused_by(&self, arguments: &Map<String, Value>) -> Option<&Condition> {
         self.conditions.iter().map(Arc::as_ref).find(|condition| condition.of_arguments(arguments) != Says::Pass)
+    }
+
+    /// The first condition that refuses a call with these facts, and what it says.
+    pub(super) fn refused_by_facts(&self, facts: &Facts) -> Option<(&Condition, Says)> {
+        let mut says = self.conditions.iter().map(|condition| (condition.as_ref(), condition.of_facts(facts)));
+        says.find(|(_, says)| *says != Says::Pass)
     }
 }
 
