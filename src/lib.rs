@@ -13,3 +13,4 @@ pub mod guard;
 pub mod plex;
 pub mod server;
 pub mod tools;
+mod unseen;
