@@ -11,6 +11,7 @@
 //!
 //! The first refusal ends the call and names its rule. A refused call takes nothing from any limit.
 
+mod account;
 mod catalogue;
 mod clock;
 mod condition;
@@ -27,15 +28,16 @@ mod reload;
 mod self_test;
 mod subject;
 
+pub use account::{Account, LimitAccount, ToolAccount};
 pub use catalogue::{Argument, Catalogue, ValueType};
 pub use clock::{Boot, Clock, Moment, SystemClock};
 pub use condition::{Condition, Operator, Sense};
 pub use explain::{Asked, Explanation, Left};
-pub use ledger::{Audit, DayOfTool, Decision, Filter, Ledger, LedgerError, Row, Verification};
+pub use ledger::{Audit, ChainEnd, DayOfTool, Decision, Filter, Ledger, LedgerError, Row, Verification};
 pub use limit::{Limit, Scope, Unit};
 pub use permit::{Change, Cleared, Destroy, Effect, Permit, Proofs, Read, Write};
 pub use plan::{Affected, Amounts, Facts, Outcome, Plan, Settlement};
-pub use policy::{Action, ExportCaps, Matched, Policy, PolicyError, PolicyErrors, SHIPPED, Verdict};
+pub use policy::{Action, AttemptsRule, ExportCaps, Matched, Policy, PolicyError, PolicyErrors, SHIPPED, Verdict};
 pub use refusal::{CallId, Code, Refusal};
 pub use reload::Standing;
 pub use self_test::SelfTestFailed;

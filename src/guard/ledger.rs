@@ -23,6 +23,7 @@ mod worker;
 pub use audit::{Audit, DayOfTool, Filter};
 pub use error::LedgerError;
 pub use row::{Decision, Row};
+pub use store::ChainEnd;
 pub use verify::Verification;
 
 use super::{
