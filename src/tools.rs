@@ -7,6 +7,7 @@
 pub mod arguments;
 pub mod call;
 pub mod error;
+pub mod guard;
 pub mod library;
 pub mod listing;
 pub mod schema;
@@ -26,7 +27,7 @@ use serde_json::{Map, Value};
 use std::{future::Future, panic::AssertUnwindSafe, sync::LazyLock, time::Duration};
 
 /// Every group of tools.
-pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS];
+pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS, guard::TOOLS];
 
 /// A tool of this server.
 pub trait Tool: JsonSchema + 'static {

@@ -27,6 +27,7 @@ pub use audit::{Audit, DayOfTool, Filter};
 pub use error::LedgerError;
 pub use recall::Recalled;
 pub use row::{Decision, Row};
+pub use store::ChainEnd;
 pub use verify::Verification;
 
 use super::{

@@ -4,7 +4,10 @@ use super::error::ToolError;
 use crate::{
     app::App,
     export::{directory::Exports, job::Progress},
-    guard::{Affected, Amounts, Change, Cleared, Effect, ExportCaps, Outcome, Permit, Person, Plan, Settlement},
+    guard::{
+        Account, Affected, Amounts, Change, Cleared, Effect, ExportCaps, Outcome, Permit, Person, Plan, Settlement,
+        Subject,
+    },
     http::Sent,
     plex::http::Plex,
 };
@@ -76,6 +79,14 @@ impl<'a, E: Effect> Call<'a, E> {
         Ok(self.plex.get_or_init(|| plex))
     }
 
+    /// How those tools stand that are listed to the caller: what they may do, and what is left of their limits.
+    pub async fn account(&self, subjects: &[Subject]) -> Result<Account, ToolError> {
+        self.app.guard.account(subjects).await.map_err(|error| {
+            tracing::error!(%error, "the ledger could not be asked");
+            ToolError::Internal
+        })
+    }
+
     /// Shows how far the call is.
     pub fn progress(&self, progress: Progress) {
         self.caller.progress.send_replace(progress);
@@ -88,7 +99,9 @@ impl<'a, E: Effect> Call<'a, E> {
 
     pub(super) fn settlement(&self, outcome: Outcome) -> Settlement {
         let (affected, used) = self.done.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Settlement { outcome, affected, used, nothing_sent: !self.sent.anything() }
+        // What succeeds without a request has done what it was called for, and counts.
+        let nothing_sent = outcome != Outcome::Ok && !self.sent.anything();
+        Settlement { outcome, affected, used, nothing_sent }
     }
 
     /// Whether a person is to be asked before the call can go on.
