@@ -3,7 +3,7 @@
 //! A setting that is missing or wrong does not keep the server from starting: clients hide the output of a server that
 //! exits, while the error of a call reaches the person who can mend it.
 
-use crate::guard::Ledger;
+use crate::{guard::Ledger, plex::discover};
 use reqwest::Url;
 use std::{
     fmt, io,
@@ -81,6 +81,9 @@ pub struct Settings {
     /// Certificates (PEM) to trust besides the system's
     #[arg(long, env = "PLEX_CA_FILE", global = true, hide_env_values = true, value_name = "FILE")]
     pub plex_ca_file: Option<PathBuf>,
+    /// Address of Plex Discover, which keeps watchlists, where it is not Plex's own
+    #[arg(long, env = "PLEX_DISCOVER_URL", global = true, hide_env_values = true, value_name = "URL")]
+    pub plex_discover_url: Option<String>,
     /// Trust any certificate of the host in `PLEX_URL`, and of no other
     #[arg(
         long,
@@ -116,9 +119,14 @@ pub enum SettingError {
         /// What gave it away; never the value.
         found: &'static str,
     },
-    /// The address can't be one of a Plex server.
-    #[error("PLEX_URL can't be used: {0}")]
-    Url(String),
+    /// The address can't be one of a service.
+    #[error("{variable} can't be used: {problem}")]
+    Url {
+        /// The variable's name.
+        variable: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The value is neither yes nor no.
     #[error("{variable} must be 1 or 0")]
     NotBoolean {
@@ -180,6 +188,8 @@ impl fmt::Display for PolicySource {
 pub struct Config {
     /// The Plex server, or what is wrong with its settings.
     pub plex: Result<PlexServer, SettingError>,
+    /// Where Plex Discover is.
+    pub discover: Result<Url, SettingError>,
     /// Where the policy comes from.
     pub policy: PolicySource,
     /// The ledger's file.
@@ -199,6 +209,7 @@ impl Config {
         let ledger = settings.ledger.unwrap_or_else(|| default_ledger(&settings.export_dir));
         Self {
             plex,
+            discover: discover_url(settings.plex_discover_url.as_deref()),
             policy: settings.policy.map_or_else(find_policy, PolicySource::File),
             ledger_key: settings.ledger_key_file.unwrap_or_else(|| Ledger::key_beside(&ledger)),
             ledger,
@@ -225,7 +236,7 @@ fn plex_server(settings: &Settings) -> Result<PlexServer, SettingError> {
     let url = settings.plex_url.as_deref().map(str::trim).filter(|url| !url.is_empty());
     let url = url.ok_or(SettingError::Unset { variable: "PLEX_URL", hint: "such as http://192.168.1.2:32400" })?;
     check_filled_in("PLEX_URL", url)?;
-    let url = parse_url(url)?;
+    let url = parse_url("PLEX_URL", url)?;
     let token = match (&settings.plex_token, &settings.plex_token_file) {
         (Some(token), _) if !token.reveal().trim().is_empty() => token.reveal().trim().to_owned(),
         (_, Some(file)) => read_file(file)
@@ -248,6 +259,13 @@ fn plex_server(settings: &Settings) -> Result<PlexServer, SettingError> {
         None => TlsTrust::System,
     };
     Ok(PlexServer { url, token: Secret(token), tls })
+}
+
+fn discover_url(given: Option<&str>) -> Result<Url, SettingError> {
+    const VARIABLE: &str = "PLEX_DISCOVER_URL";
+    let url = given.map(str::trim).filter(|url| !url.is_empty()).unwrap_or(discover::ADDRESS);
+    check_filled_in(VARIABLE, url)?;
+    parse_url(VARIABLE, url)
 }
 
 fn is_on(variable: &'static str, value: Option<&str>) -> Result<bool, SettingError> {
@@ -284,8 +302,8 @@ fn check_filled_in(variable: &'static str, value: &str) -> Result<(), SettingErr
     Err(SettingError::Placeholder { variable, found })
 }
 
-fn parse_url(text: &str) -> Result<Url, SettingError> {
-    let refuse = |why: &str| Err(SettingError::Url(why.to_owned()));
+fn parse_url(variable: &'static str, text: &str) -> Result<Url, SettingError> {
+    let refuse = |why: &str| Err(SettingError::Url { variable, problem: why.to_owned() });
     // People write `192.168.1.2:32400`, which a URL parser takes for a scheme.
     let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let mut url = match Url::parse(&with_scheme) {
@@ -363,6 +381,7 @@ mod tests {
             grant: "default".into(),
             plex_ca_file: None,
             plex_insecure_tls: None,
+            plex_discover_url: None,
         }
     }
 

@@ -7,6 +7,7 @@ mod answers;
 mod catalog;
 mod describe;
 mod dice;
+mod discover;
 mod encode;
 mod episodes;
 mod facts;

@@ -149,8 +149,33 @@ fn check(property: &Value, value: Value) -> Result<Value, String> {
             };
             check_text(property, text)
         }
+        Some("array") => check_list(property, value),
         _ => Ok(value),
     }
+}
+
+/// A list, or a text that holds one: in JSON, or its members with commas between them.
+fn check_list(property: &Value, value: Value) -> Result<Value, String> {
+    let members = match value {
+        Value::Array(members) => members,
+        Value::String(text) => match serde_json::from_str(&text) {
+            Ok(Value::Array(members)) => members,
+            _ => text.split(',').map(str::trim).filter(|member| !member.is_empty()).map(Value::from).collect(),
+        },
+        number @ Value::Number(_) => vec![number],
+        _ => return Err("must be a list".into()),
+    };
+    let (least, most) = (bound(property, "minItems"), bound(property, "maxItems"));
+    let count = i64::try_from(members.len()).unwrap_or(i64::MAX);
+    if least.is_some_and(|least| count < least) {
+        return Err("must not be empty".into());
+    }
+    if let Some(most) = most.filter(|&most| count > most) {
+        return Err(format!("must have at most {most} members"));
+    }
+    let items = property.get("items").unwrap_or(&Value::Null);
+    let members: Result<Vec<Value>, String> = members.into_iter().map(|member| check(items, member)).collect();
+    members.map(Value::Array).map_err(|problem| format!("has a member that {problem}"))
 }
 
 fn check_integer(property: &Value, value: &Value) -> Result<Value, String> {
@@ -251,6 +276,7 @@ mod tests {
                 "type": {"type": "string", "enum": ["movie", "show"]},
                 "query": {"type": "string", "minLength": 1, "maxLength": 5},
                 "overwrite": {"type": "boolean", "default": false},
+                "fields": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 3},
             },
             "required": ["libraryKey"],
         });
@@ -275,6 +301,17 @@ mod tests {
     }
 
     #[test]
+    fn a_list_can_be_a_text() {
+        for given in [json!(["a", "5"]), json!(["a", 5]), json!("a, 5"), json!("a,5,"), json!(r#"["a", 5]"#)] {
+            assert_eq!(
+                read_json(json!({"libraryKey": "1", "fields": given})).expect("a list")["fields"],
+                json!(["a", "5"]),
+                "{given}"
+            );
+        }
+    }
+
+    #[test]
     fn each_error_names_its_field_and_no_value() {
         for (given, expected) in [
             (json!({}), "libraryKey is required"),
@@ -292,6 +329,10 @@ mod tests {
             (json!({"libraryKey": "1", "query": ""}), "query must not be empty"),
             (json!({"libraryKey": "1", "query": "secret"}), "query must have at most 5 characters"),
             (json!({"libraryKey": "1", "overwrite": 1}), "overwrite must be true or false"),
+            (json!({"libraryKey": "1", "fields": []}), "fields must not be empty"),
+            (json!({"libraryKey": "1", "fields": "a,b,c,d"}), "fields must have at most 3 members"),
+            (json!({"libraryKey": "1", "fields": [["a"]]}), "fields has a member that must be a text"),
+            (json!({"libraryKey": "1", "fields": true}), "fields must be a list"),
             (
                 json!({"libraryKey": "1", "libarykey": 2}),
                 "libarykey is not an argument of this tool; did you mean libraryKey?",

@@ -6,7 +6,7 @@ use crate::{
     export::{directory::Exports, job::Progress},
     guard::{Affected, Amounts, Change, Cleared, Effect, ExportCaps, Outcome, Permit, Plan, Settlement},
     http::Sent,
-    plex::http::Plex,
+    plex::{discover::Discover, http::Plex},
 };
 use std::sync::{Mutex, OnceLock, PoisonError};
 use tokio::sync::watch;
@@ -71,6 +71,11 @@ impl<'a, E: Effect> Call<'a, E> {
     pub async fn plex(&self) -> Result<&Plex, ToolError> {
         let plex = self.app.plex(&self.sent).await?;
         Ok(self.plex.get_or_init(|| plex))
+    }
+
+    /// Plex Discover, to read from.
+    pub async fn discover(&self) -> Result<Discover, ToolError> {
+        Ok(self.app.discover(&self.sent).await?)
     }
 
     /// Shows how far the call is.
