@@ -23,6 +23,9 @@ use support::{
 /// No answer is longer: clients refuse what is beyond 25,000 tokens.
 const MOST_BYTES: usize = 75_000;
 
+/// What a row has to be like.
+type Test<'t> = &'t dyn Fn(&Value) -> bool;
+
 fn array(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
@@ -46,18 +49,14 @@ async fn whole(client: &Client, tool: &str, rows: &str, arguments: Value) -> Vec
         assert!(text(&result).len() < MOST_BYTES, "{tool} {arguments}: {} bytes", text(&result).len());
         let part = result.structured_content.unwrap();
         all.extend(array(&part[rows]).to_vec());
-        match part["nextOffset"].as_u64() {
-            Some(next) => {
-                assert_eq!(next, part["offset"].as_u64().unwrap() + array(&part[rows]).len() as u64);
-                arguments["offset"] = next.into();
+        let Some(next) = part["nextOffset"].as_u64() else {
+            if let Some(total) = part["totalSize"].as_u64() {
+                assert_eq!(all.len() as u64, total, "{tool} {arguments}");
             }
-            None => {
-                if let Some(total) = part["totalSize"].as_u64() {
-                    assert_eq!(all.len() as u64, total, "{tool} {arguments}");
-                }
-                return all;
-            }
-        }
+            return all;
+        };
+        assert_eq!(next, part["offset"].as_u64().unwrap() + array(&part[rows]).len() as u64);
+        arguments["offset"] = next.into();
     }
     panic!("{tool} {arguments} never ends");
 }
@@ -79,7 +78,6 @@ async fn filters_leave_what_meets_them_of_every_type() {
     let watched = |row: &Value| row.get("viewCount").is_some();
     let has_4k = |row: &Value| array(&row["Media"]).iter().any(|media| media["videoResolution"] == "4k");
     let finished = |row: &Value| row["viewedLeafCount"] == row["leafCount"];
-    type Test<'t> = &'t dyn Fn(&Value) -> bool;
     let cases: [(Value, &[Value], Test<'_>); 10] = [
         (json!({"libraryKey": "1", "unwatched": true}), &films, &|row| !watched(row)),
         (json!({"libraryKey": "1", "unwatched": false}), &films, &watched),

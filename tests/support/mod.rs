@@ -139,6 +139,11 @@ impl Home {
         files
     }
 
+    /// An export, if it is there.
+    pub fn exported_yet(&self, name: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.exports().join(name)).ok()
+    }
+
     pub fn exported(&self, name: &str) -> Vec<Value> {
         serde_json::from_slice(&std::fs::read(self.exports().join(name)).unwrap()).unwrap()
     }

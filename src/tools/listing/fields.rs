@@ -35,6 +35,13 @@ impl<T: Serialize + JsonSchema> Pick<T> {
         let kept = match fields {
             None => usual.iter().map(|&name| name.to_owned()).collect(),
             Some(Fields(names)) => {
+                // Models write several names in one text, too.
+                let split =
+                    names.iter().flat_map(|name| name.split(',')).map(str::trim).filter(|name| !name.is_empty());
+                let names: Vec<String> = split.map(str::to_owned).collect();
+                if names.is_empty() {
+                    return Err(ToolError::argument("fields", "must not be empty"));
+                }
                 let known = names_of::<T>();
                 if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
                     let shown: String = unknown.chars().filter(char::is_ascii_graphic).take(40).collect();

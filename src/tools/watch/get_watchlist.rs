@@ -172,14 +172,12 @@ impl Tool for GetWatchlist {
         let pick = Pick::new(args.fields, &USUAL)?;
         let discover = call.discover().await?;
         let window = discover.watchlist(args.kind.map(MediaType::from), args.offset, args.limit).await?;
-        let (copies, warning) =
-            match args.match_library && ["ratingKey", "inLibrary", "copies"].iter().any(|key| pick.has(key)) {
-                false => (None, None),
-                true => match copies(call, &window.items).await {
-                    Ok(copies) => (Some(copies), None),
-                    Err(error) => (None, Some(format!("which titles the server has is not known: {error}"))),
-                },
-            };
+        let looked_at = args.match_library && ["ratingKey", "inLibrary", "copies"].iter().any(|key| pick.has(key));
+        let copies = if looked_at { Some(copies(call, &window.items).await) } else { None };
+        let (copies, warning) = match copies {
+            Some(Err(error)) => (None, Some(format!("which titles the server has is not known: {error}"))),
+            copies => (copies.and_then(Result::ok), None),
+        };
         let (watchlist, paging) =
             Paging::fit(window, args.offset, args.limit, |item| pick.row(wish(item, copies.as_ref())));
         call.affects(Affected { items: Some(watchlist.len() as u64), ..Affected::default() });
