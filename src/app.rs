@@ -127,6 +127,10 @@ fn load_to_serve(source: &PolicySource, exports: &Path) -> Result<(Policy, Optio
 
 /// Refuses a ledger that others may write to, and a key of it that they may read. What is not there yet is made safe.
 fn check_ledger(config: &Config) -> Result<(), StartError> {
+    // What is no file the ledger refuses itself, with the setting's name.
+    if config.ledger.metadata().is_ok_and(|found| !found.is_file()) {
+        return Ok(());
+    }
     let files = ["", ".head", ".marker", "-wal", "-shm"].map(|ending| Ledger::beside(&config.ledger, ending));
     let checked = files.iter().try_for_each(|file| check_unchangeable(file));
     checked.and_then(|()| check_secret(&config.ledger_key)).map_err(StartError::LedgerUnsafe)

@@ -4,7 +4,7 @@ use super::error::ToolError;
 use crate::{
     app::App,
     export::{directory::Exports, job::Progress},
-    guard::{Affected, Amounts, Change, Cleared, Effect, ExportCaps, Outcome, Permit, Plan, Settlement},
+    guard::{Affected, Amounts, Change, Cleared, Effect, ExportCaps, Outcome, Permit, Person, Plan, Settlement},
     http::Sent,
     plex::{discover::Discover, http::Plex},
 };
@@ -21,6 +21,8 @@ pub struct Caller {
     pub client: Option<String>,
     /// Fires when the client gives the call up.
     pub cancelled: CancellationToken,
+    /// Whom the call may ask for approval.
+    pub person: Person,
     /// Takes how far the call is; whoever shows it sees the latest state.
     pub progress: watch::Sender<Progress>,
 }
@@ -32,6 +34,7 @@ impl Caller {
             session: session.into(),
             client,
             cancelled: CancellationToken::new(),
+            person: Person::Absent,
             progress: watch::Sender::new(Progress::default()),
         }
     }
@@ -91,6 +94,11 @@ impl<'a, E: Effect> Call<'a, E> {
     pub(super) fn settlement(&self, outcome: Outcome) -> Settlement {
         let (affected, used) = self.done.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Settlement { outcome, affected, used, nothing_sent: !self.sent.anything() }
+    }
+
+    /// Whether a person is to be asked before the call can go on.
+    pub(super) fn asks(&self) -> bool {
+        self.permit.asks()
     }
 
     pub(super) fn into_permit(self) -> Permit<E> {
