@@ -8,6 +8,7 @@ mod arr;
 mod catalog;
 mod describe;
 mod dice;
+mod discover;
 mod encode;
 mod episodes;
 mod facts;

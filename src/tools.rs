@@ -7,11 +7,13 @@
 pub mod arguments;
 pub mod call;
 pub mod error;
+pub mod filters;
 pub mod guard;
 pub mod library;
 pub mod listing;
 pub mod schema;
 pub mod text;
+pub mod watch;
 
 use crate::{
     app::App,
@@ -27,7 +29,7 @@ use serde_json::{Map, Value};
 use std::{future::Future, panic::AssertUnwindSafe, sync::LazyLock, time::Duration};
 
 /// Every group of tools.
-pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS, guard::TOOLS];
+pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS, watch::TOOLS, guard::TOOLS];
 
 /// A tool of this server.
 pub trait Tool: JsonSchema + 'static {

@@ -93,6 +93,31 @@ pub struct Section {
     pub refreshing: bool,
 }
 
+impl Section {
+    /// The type of item that the library is for.
+    pub fn main_type(&self) -> Option<MediaType> {
+        match self.kind.as_deref() {
+            Some("movie") => Some(MediaType::Movie),
+            Some("show") => Some(MediaType::Show),
+            Some("artist") => Some(MediaType::Artist),
+            Some("photo") => Some(MediaType::Photo),
+            _ => None,
+        }
+    }
+}
+
+/// A value that a library's items can be filtered by.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Choice {
+    /// What the filter takes: a tag's number.
+    #[serde(deserialize_with = "lenient::text")]
+    pub key: Option<String>,
+    /// What people see.
+    #[serde(deserialize_with = "lenient::text")]
+    pub title: Option<String>,
+}
+
 /// A named label: a genre, a person, a country.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -346,7 +371,18 @@ impl Plex {
         offset: u64,
         limit: u64,
     ) -> Result<Window<T>, PlexError> {
-        let size = limit.min(WINDOW_PAGE_ROWS);
+        self.window_of_pages(request, offset, limit, WINDOW_PAGE_ROWS).await
+    }
+
+    /// The same of a service that takes no larger pages than `page_rows`.
+    pub(super) async fn window_of_pages<T: DeserializeOwned>(
+        &self,
+        request: Get,
+        offset: u64,
+        limit: u64,
+        page_rows: u64,
+    ) -> Result<Window<T>, PlexError> {
+        let size = limit.min(page_rows);
         let mut pager = Pager::new(self.clone(), request, size, offset, offset.saturating_add(limit));
         let mut keys = pager.take_keys();
         let mut items = Vec::new();
@@ -389,6 +425,29 @@ impl Plex {
             .into_iter()
             .find(|section| section.key.as_deref() == Some(key))
             .ok_or_else(|| PlexError::not_found(format!("library {key}")))
+    }
+
+    /// The genres of a library's items of one type.
+    pub async fn genres(&self, key: &str, media_type: MediaType) -> Result<Vec<Choice>, PlexError> {
+        let request = Get::new(format!("the genres of library {key}"), ["library", "sections", key, "genre"]);
+        self.rows(&request.with("type", media_type.number())).await
+    }
+
+    /// Those of the items that the server has, with everything that it tells of them, in one request.
+    pub async fn items(&self, rating_keys: &[&str]) -> Result<Vec<Item>, PlexError> {
+        let request = Get::new("items by their keys", ["library", "metadata", &rating_keys.join(",")]);
+        match self.rows(&request.with("includeGuids", "1")).await {
+            // None of them is there any more.
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            answer => answer,
+        }
+    }
+
+    /// Items of one type with these global ids, of all libraries, in one request.
+    pub async fn items_by_guid(&self, media_type: MediaType, guids: &[&str]) -> Result<Vec<Item>, PlexError> {
+        let request = Get::new("items by their global ids", ["library", "all"]).with("type", media_type.number());
+        let window = self.window(request.with("guid", guids.join(",")), 0, WINDOW_PAGE_ROWS).await?;
+        Ok(window.items)
     }
 
     /// An item with everything that the server tells of it.

@@ -9,7 +9,7 @@ use crate::{
         Subject,
     },
     http::Sent,
-    plex::http::Plex,
+    plex::{discover::Discover, http::Plex},
 };
 use std::sync::{Mutex, OnceLock, PoisonError};
 use tokio::sync::watch;
@@ -77,6 +77,11 @@ impl<'a, E: Effect> Call<'a, E> {
     pub async fn plex(&self) -> Result<&Plex, ToolError> {
         let plex = self.app.plex(&self.sent).await?;
         Ok(self.plex.get_or_init(|| plex))
+    }
+
+    /// Plex Discover, to read from.
+    pub async fn discover(&self) -> Result<Discover, ToolError> {
+        Ok(self.app.discover(&self.sent).await?)
     }
 
     /// How those tools stand that are listed to the caller: what they may do, and what is left of their limits.
