@@ -41,8 +41,8 @@ pub use condition::{Condition, Operator, Sense};
 pub use explain::{Asked, Explanation, Left};
 pub(crate) use ledger::IN_CLIENT;
 pub use ledger::{
-    Approvable, Audit, ChainEnd, DayOfTool, Decision, Filter, Ledger, LedgerError, Recalled, Row, Said, Verification,
-    Way,
+    Approvable, Audit, ChainEnd, DayOfTool, Decision, Filter, Ledger, LedgerError, MAX_BEFORE_BYTES, Recalled, Row,
+    Said, Verification, Way,
 };
 pub use limit::{Limit, Scope, Unit};
 pub use permit::{Change, Cleared, Destroy, Effect, Permit, Proofs, Read, Write};

@@ -5,8 +5,8 @@ use crate::{
     app::App,
     export::{directory::Exports, job::Progress},
     guard::{
-        Account, Affected, Amounts, Change, Cleared, Effect, ExportCaps, Outcome, Permit, Person, Plan, Settlement,
-        Subject,
+        Account, Affected, Amounts, Change, Cleared, Effect, ExportCaps, Outcome, Permit, Person, Plan, Preview,
+        Recalled, Settlement, Subject,
     },
     http::Sent,
     plex::{discover::Discover, http::Plex},
@@ -124,6 +124,34 @@ impl<E: Change> Call<'_, E> {
     pub async fn clear(&self, plan: Plan) -> Result<Cleared<'_>, ToolError> {
         self.affects(plan.affected.clone());
         Ok(self.app.guard.clear(&self.permit, plan).await?)
+    }
+
+    /// What would be decided about a plan. Nothing is taken, asked or changed.
+    pub async fn preview(&self, plan: &Plan) -> Result<Preview, ToolError> {
+        self.affects(plan.affected.clone());
+        Ok(self.app.guard.preview(&self.permit, plan).await?)
+    }
+
+    /// Has the ledger say why a call changed nothing.
+    pub fn remark(&self, note: &str) {
+        self.app.guard.remark(&self.permit, note);
+    }
+
+    /// Says how many of the items that the plan named were touched, of a call that may still fail.
+    pub fn reached(&self, items: u64) {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        done.0.items = Some(items);
+        done.1 = Some(Amounts { items, bytes: 0 });
+    }
+
+    /// A past change of this grant's.
+    pub async fn recall(&self, call_id: &str) -> Result<Option<Recalled>, ToolError> {
+        self.app.guard.recall(call_id).await.map_err(ToolError::Ledger)
+    }
+
+    /// Whether the policy lets this grant call that tool at all.
+    pub fn permits(&self, subject: Subject) -> bool {
+        self.app.guard.permits(subject)
     }
 
     /// Says what of the reserved amounts was really used.
