@@ -319,7 +319,7 @@ fn get<'s>(what: impl Into<String>, path: impl IntoIterator<Item = &'s str>) -> 
 }
 
 fn with_all(request: Get, parameters: &[(&'static str, &'static str)]) -> Get {
-    parameters.iter().fold(request, |request, (name, value)| request.with(name, *value))
+    parameters.iter().fold(request, |request, (name, value)| request.with(*name, *value))
 }
 
 fn post<'s>(
