@@ -4,9 +4,11 @@
 //! watch states and edits for as long as it runs, and deviates from good manners where a test asks for it.
 
 mod answers;
+mod arr;
 mod catalog;
 mod describe;
 mod dice;
+mod discover;
 mod edits;
 mod encode;
 mod episodes;
@@ -34,6 +36,7 @@ mod words;
 
 use std::time::Duration;
 
+pub use arr::{ArrDeviations, ArrKind, ArrOptions, DropPost, SampleArr, SampleRoot, SeenArrRequest};
 pub use server::SamplePlex;
 
 /// The most films a sample library has room for.

@@ -2,6 +2,7 @@
 
 mod attributes;
 pub mod change;
+pub mod discover;
 pub mod error;
 pub mod fields;
 pub mod http;

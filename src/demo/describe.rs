@@ -25,6 +25,8 @@ pub(crate) struct Detail {
     pub(crate) full: bool,
     pub(crate) chapters: bool,
     pub(crate) markers: bool,
+    /// The library that an item is in, as answers tell that are not about one library.
+    pub(crate) located: bool,
     /// Who plays it, where and how.
     pub(crate) session: bool,
     /// The id of a playlist's entry.
@@ -144,7 +146,7 @@ impl Scene<'_> {
                 ],
             ),
         }
-        let alone = self.detail.full || self.detail.session || self.detail.entry.is_some();
+        let alone = self.detail.full || self.detail.located || self.detail.session || self.detail.entry.is_some();
         if (alone || self.detail.score.is_some())
             && let Some(section) = section(place.section())
         {

@@ -1,6 +1,6 @@
 //! Files and what is in them: `Media`, `Part`, `Stream`, chapters, markers, roles.
 
-use crate::demo::catalog::Place;
+use crate::demo::catalog::{Forest, Place};
 use crate::demo::describe::{Scene, tag_id};
 use crate::demo::encode::{Encoder, Piece, Tag};
 use crate::demo::sections::section;
@@ -20,11 +20,30 @@ pub(crate) enum Version {
     UltraHd,
 }
 
+impl Version {
+    pub(crate) fn resolution(self) -> &'static str {
+        match self {
+            Self::FullHd => "1080",
+            Self::UltraHd => "4k",
+        }
+    }
+}
+
+/// The versions of something that is watched.
+pub(crate) fn versions(place: Place) -> &'static [Version] {
+    match place {
+        Place::Movie(n) if n % 11 == 4 => &[Version::FullHd, Version::UltraHd],
+        Place::Movie(_) | Place::Leaf(Forest::Shows, ..) => &[Version::FullHd],
+        _ => &[],
+    }
+}
+
 /// Writes a video file: its `Media` with one `Part`, and in details its streams.
 pub(crate) fn video(scene: &Scene<'_>, out: &mut Encoder, place: Place, version: Version, duration: u64) {
     let ultra = version == Version::UltraHd;
     let id = place.key() + if ultra { 2_000_000_000 } else { 0 };
-    let (width, height, resolution) = if ultra { (3840, 2160, "4k") } else { (1920, 1080, "1080") };
+    let (width, height) = if ultra { (3840, 2160) } else { (1920, 1080) };
+    let resolution = version.resolution();
     let (codec, audio, channels) = if ultra { ("hevc", "truehd", 8) } else { ("h264", "eac3", 6) };
     let bitrate = if ultra { 48_000 } else { 7_000 } + id % 1_900;
     out.open(MEDIA);

@@ -5,7 +5,7 @@ use crate::demo::describe::{Scene, added_at, duration};
 use crate::demo::dice::{Dice, pick};
 use crate::demo::encode::{Encoder, FOLDER, Fault, Piece, Tag, VIDEO};
 use crate::demo::facts;
-use crate::demo::media::{self, Version};
+use crate::demo::media;
 use crate::demo::sessions;
 use crate::demo::titles::{self, Phrase};
 use crate::demo::words::{COLLECTIONS, COUNTRIES, GENRES, MOVIE_RATINGS, STUDIOS, TAGLINES};
@@ -148,9 +148,8 @@ pub(crate) fn describe(scene: &Scene<'_>, out: &mut Encoder, n: u64) {
     let seed = scene.catalog.seed;
     scene.begin(out, VIDEO, place);
     attributes(scene, out, n);
-    media::video(scene, out, place, Version::FullHd, duration(scene.catalog, place));
-    if n % 11 == 4 {
-        media::video(scene, out, place, Version::UltraHd, duration(scene.catalog, place));
+    for version in media::versions(place) {
+        media::video(scene, out, place, *version, duration(scene.catalog, place));
     }
     for (kind, element) in [("coverPoster", "/thumb/"), ("background", "/art/"), ("clearLogo", "/clearLogo/")] {
         out.open(Tag::list("Image"));

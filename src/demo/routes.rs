@@ -7,6 +7,7 @@ use crate::demo::Deviations;
 use crate::demo::answers::{self, Listing};
 use crate::demo::catalog::{Catalog, Place};
 use crate::demo::describe::{Detail, Scene};
+use crate::demo::discover;
 use crate::demo::encode::{CONTAINER, Encoder, Format};
 use crate::demo::facts;
 use crate::demo::listing::{self, Recent, Rows};
@@ -69,7 +70,7 @@ impl Library {
         self.catalog.clock.saturating_add_unsigned(self.started.elapsed().as_secs())
     }
 
-    fn change(&self, change: impl FnOnce(&mut Overlay, i64)) -> Answer {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Overlay, i64)) -> Answer {
         change(&mut self.overlay.write().unwrap_or_else(PoisonError::into_inner), self.now());
         Answer::Done
     }
@@ -94,9 +95,15 @@ impl Library {
             ("GET", ["accounts"]) => document(&answers::accounts),
             ("GET", ["devices"]) => document(&|out| answers::devices(out, catalog)),
             ("GET", ["hubs", "search"]) => self.search(request),
+            ("GET", ["library", "all"]) => match request.query.number("type").and_then(Kind::from_number) {
+                Some(kind) => self
+                    .list(request, deviations, |scene| listing::select_all(scene, &self.recent, kind, &request.query)),
+                None => Answer::BadRequest,
+            },
             ("GET", ["library", "recentlyAdded"]) => self.recently_added(request, deviations),
             ("GET", ["library", "onDeck"] | ["hubs", "continueWatching", "items"]) => self.on_deck(request, deviations),
             ("GET", ["status", "sessions"]) => self.sessions(request, deviations),
+            (_, ["discover", rest @ ..]) => discover::answer(self, request, rest),
             (method, ["playlists", rest @ ..]) => self.playlists(request, deviations, method, rest),
             ("GET", ["status", "sessions", "history", "all"]) => {
                 self.list(request, deviations, |scene| Rows::Plays(plays::select(scene, &request.query)))
@@ -117,9 +124,11 @@ impl Library {
         }
     }
 
-    /// A list of what `rows` picks, with the settings that all lists share.
+    /// A list of what `rows` picks of all libraries, with the settings that all lists share.
     fn list(&self, request: &Request<'_>, deviations: &Deviations, rows: impl FnOnce(&Scene<'_>) -> Rows) -> Answer {
-        Answer::Listing(Box::new(self.listing(request, deviations, rows)))
+        let mut listing = self.listing(request, deviations, rows);
+        listing.detail.located = true;
+        Answer::Listing(Box::new(listing))
     }
 
     fn listing(
@@ -290,6 +299,7 @@ impl Library {
         let playing = sessions::playing(&self.catalog).into_iter().collect();
         let mut listing = self.listing(request, deviations, |_| Rows::Places(Arc::new(playing)));
         listing.detail.session = true;
+        listing.detail.located = true;
         Answer::Listing(Box::new(listing))
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::demo::catalog::{Catalog, Place};
+use crate::demo::discover::Watchlist;
 use crate::demo::edits::{self, Given};
 use crate::demo::history;
 use crate::demo::playlists::Playlists;
@@ -50,13 +51,14 @@ pub(crate) struct Overlay {
     changed: BTreeMap<u64, Changed>,
     plays: Vec<Play>,
     playlists: Playlists,
+    watchlist: Watchlist,
     version: u64,
 }
 
 impl Overlay {
     /// No changes yet; the playlists that the server begins with.
     pub(crate) fn new(catalog: &Catalog) -> Self {
-        Self { playlists: Playlists::new(catalog), ..Self::default() }
+        Self { playlists: Playlists::new(catalog), watchlist: Watchlist::new(catalog), ..Self::default() }
     }
 
     /// The playlists.
@@ -68,6 +70,17 @@ impl Overlay {
     pub(crate) fn playlists_mut(&mut self) -> &mut Playlists {
         self.version += 1;
         &mut self.playlists
+    }
+
+    /// The watchlist of the owner's account.
+    pub(crate) fn watchlist(&self) -> &Watchlist {
+        &self.watchlist
+    }
+
+    /// The watchlist, to be changed.
+    pub(crate) fn watchlist_mut(&mut self) -> &mut Watchlist {
+        self.version += 1;
+        &mut self.watchlist
     }
 
     /// Rises with every change, so that what was derived from the state can be told to be stale.

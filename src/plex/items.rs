@@ -94,6 +94,31 @@ pub struct Section {
     pub refreshing: bool,
 }
 
+impl Section {
+    /// The type of item that the library is for.
+    pub fn main_type(&self) -> Option<MediaType> {
+        match self.kind.as_deref() {
+            Some("movie") => Some(MediaType::Movie),
+            Some("show") => Some(MediaType::Show),
+            Some("artist") => Some(MediaType::Artist),
+            Some("photo") => Some(MediaType::Photo),
+            _ => None,
+        }
+    }
+}
+
+/// A value that a library's items can be filtered by.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Choice {
+    /// What the filter takes: a tag's number.
+    #[serde(deserialize_with = "lenient::text")]
+    pub key: Option<String>,
+    /// What people see.
+    #[serde(deserialize_with = "lenient::text")]
+    pub title: Option<String>,
+}
+
 /// A named label: a genre, a person, a country.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -355,10 +380,21 @@ impl Plex {
         offset: u64,
         limit: u64,
     ) -> Result<Window<T>, PlexError> {
-        self.window_by(&["ratingKey"], request, offset, limit).await
+        self.read_window(&["ratingKey"], WINDOW_PAGE_ROWS, request, offset, limit).await
     }
 
-    /// The same for a list whose rows are told apart by the first of these attributes that they have.
+    /// The same of a service that takes no larger pages than `page_rows`.
+    pub(super) async fn window_of_pages<T: DeserializeOwned>(
+        &self,
+        request: Get,
+        offset: u64,
+        limit: u64,
+        page_rows: u64,
+    ) -> Result<Window<T>, PlexError> {
+        self.read_window(&["ratingKey"], page_rows, request, offset, limit).await
+    }
+
+    /// The same of a list whose rows are told apart by the first of these attributes that they have.
     pub async fn window_by<T: DeserializeOwned>(
         &self,
         identity: &[&str],
@@ -366,7 +402,18 @@ impl Plex {
         offset: u64,
         limit: u64,
     ) -> Result<Window<T>, PlexError> {
-        let size = limit.min(WINDOW_PAGE_ROWS);
+        self.read_window(identity, WINDOW_PAGE_ROWS, request, offset, limit).await
+    }
+
+    async fn read_window<T: DeserializeOwned>(
+        &self,
+        identity: &[&str],
+        page_rows: u64,
+        request: Get,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Window<T>, PlexError> {
+        let size = limit.min(page_rows);
         let mut pager = Pager::new(self.clone(), request, size, offset, offset.saturating_add(limit));
         let mut keys = pager.take_keys();
         let mut items = Vec::new();
@@ -412,6 +459,19 @@ impl Plex {
             .ok_or_else(|| PlexError::not_found(format!("library {key}")))
     }
 
+    /// The genres of a library's items of one type.
+    pub async fn genres(&self, key: &str, media_type: MediaType) -> Result<Vec<Choice>, PlexError> {
+        let request = Get::new(format!("the genres of library {key}"), ["library", "sections", key, "genre"]);
+        self.rows(&request.with("type", media_type.number())).await
+    }
+
+    /// Items of one type with these global ids, of all libraries, in one request.
+    pub async fn items_by_guid(&self, media_type: MediaType, guids: &[&str]) -> Result<Vec<Item>, PlexError> {
+        let request = Get::new("items by their global ids", ["library", "all"]).with("type", media_type.number());
+        let window = self.window(request.with("guid", guids.join(",")), 0, WINDOW_PAGE_ROWS).await?;
+        Ok(window.items)
+    }
+
     /// An item with everything that the server tells of it.
     pub async fn item(&self, rating_key: &str) -> Result<Item, PlexError> {
         let what = format!("item {rating_key}");
@@ -419,20 +479,20 @@ impl Plex {
         self.rows(&request).await?.into_iter().next().ok_or_else(|| PlexError::not_found(what))
     }
 
-    /// The items with these keys, as far as the server has them, in the order of the keys.
-    pub async fn items(&self, keys: &[String]) -> Result<Vec<Item>, PlexError> {
+    /// Those of the items that the server has, with everything that it tells of them, in the order of the keys.
+    pub async fn items(&self, keys: &[impl AsRef<str> + Sync]) -> Result<Vec<Item>, PlexError> {
         let mut found: HashMap<String, Item> = HashMap::new();
-        let wanted: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let wanted: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
         for batch in wanted.chunks(BATCH) {
             let joined = batch.join(",");
             let request = Get::new(format!("{} items", batch.len()), ["library", "metadata", joined.as_str()]);
-            let rows: Vec<Item> = match self.rows(&request).await {
+            let rows: Vec<Item> = match self.rows(&request.with("includeGuids", "1")).await {
                 Err(error) if error.is_not_found() => Vec::new(),
                 rows => rows?,
             };
             found.extend(rows.into_iter().filter_map(|item| Some((item.rating_key.clone()?, item))));
         }
-        Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
+        Ok(wanted.iter().filter_map(|&key| found.remove(key)).collect())
     }
 
     /// What can be played at or below an item: a show's episodes, an artist's tracks.

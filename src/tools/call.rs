@@ -5,11 +5,11 @@ use crate::{
     app::App,
     export::{directory::Exports, job::Progress},
     guard::{
-        Affected, Amounts, Change, Cleared, Effect, ExportCaps, Outcome, Permit, Plan, Preview, Recalled, Settlement,
-        Subject,
+        Account, Affected, Amounts, Change, Cleared, Effect, ExportCaps, Outcome, Permit, Person, Plan, Preview,
+        Recalled, Settlement, Subject,
     },
     http::Sent,
-    plex::http::Plex,
+    plex::{discover::Discover, http::Plex},
 };
 use std::sync::{Mutex, OnceLock, PoisonError};
 use tokio::sync::watch;
@@ -24,6 +24,8 @@ pub struct Caller {
     pub client: Option<String>,
     /// Fires when the client gives the call up.
     pub cancelled: CancellationToken,
+    /// Whom the call may ask for approval.
+    pub person: Person,
     /// Takes how far the call is; whoever shows it sees the latest state.
     pub progress: watch::Sender<Progress>,
 }
@@ -35,6 +37,7 @@ impl Caller {
             session: session.into(),
             client,
             cancelled: CancellationToken::new(),
+            person: Person::Absent,
             progress: watch::Sender::new(Progress::default()),
         }
     }
@@ -76,6 +79,19 @@ impl<'a, E: Effect> Call<'a, E> {
         Ok(self.plex.get_or_init(|| plex))
     }
 
+    /// Plex Discover, to read from.
+    pub async fn discover(&self) -> Result<Discover, ToolError> {
+        Ok(self.app.discover(&self.sent).await?)
+    }
+
+    /// How those tools stand that are listed to the caller: what they may do, and what is left of their limits.
+    pub async fn account(&self, subjects: &[Subject]) -> Result<Account, ToolError> {
+        self.app.guard.account(subjects).await.map_err(|error| {
+            tracing::error!(%error, "the ledger could not be asked");
+            ToolError::Internal
+        })
+    }
+
     /// Shows how far the call is.
     pub fn progress(&self, progress: Progress) {
         self.caller.progress.send_replace(progress);
@@ -88,7 +104,14 @@ impl<'a, E: Effect> Call<'a, E> {
 
     pub(super) fn settlement(&self, outcome: Outcome) -> Settlement {
         let (affected, used) = self.done.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Settlement { outcome, affected, used, nothing_sent: !self.sent.anything() }
+        // What succeeds without a request has done what it was called for, and counts.
+        let nothing_sent = outcome != Outcome::Ok && !self.sent.anything();
+        Settlement { outcome, affected, used, nothing_sent }
+    }
+
+    /// Whether a person is to be asked before the call can go on.
+    pub(super) fn asks(&self) -> bool {
+        self.permit.asks()
     }
 
     pub(super) fn into_permit(self) -> Permit<E> {

@@ -4,7 +4,7 @@ use super::arguments::ArgumentErrors;
 use crate::{
     app::PlexUnavailable,
     export::ExportError,
-    guard::{LedgerError, Refusal},
+    guard::{Code, LedgerError, Question, Refusal, Unapproved},
     plex::error::PlexError,
 };
 use serde_json::{Value, json};
@@ -19,6 +19,9 @@ pub enum ToolError {
     /// The policy refused the call.
     #[error("{}", .0.text())]
     Refused(Box<Refusal>),
+    /// A person has to approve the call first: the client is to ask, and to call again with the answer.
+    #[error("a person has to approve this call first")]
+    Asks(Box<Question>),
     /// Arguments that don't fit.
     #[error("{0}")]
     Arguments(#[from] ArgumentErrors),
@@ -90,6 +93,15 @@ impl From<Refusal> for ToolError {
     }
 }
 
+impl From<Unapproved> for ToolError {
+    fn from(unapproved: Unapproved) -> Self {
+        match unapproved {
+            Unapproved::Refused(refusal) => refusal.into(),
+            Unapproved::Asked(question) => Self::Asks(question),
+        }
+    }
+}
+
 impl From<PlexUnavailable> for ToolError {
     fn from(error: PlexUnavailable) -> Self {
         match error {
@@ -110,6 +122,7 @@ impl ToolError {
         match self {
             Self::Unknown(_) => "unknown_tool",
             Self::Refused(refusal) => refusal.code.as_str(),
+            Self::Asks(_) => Code::ApprovalRequired.as_str(),
             Self::Arguments(_) => "invalid_argument",
             Self::Setting(_) => "not_configured",
             Self::Plex(error) => error.code(),

@@ -1,8 +1,9 @@
-//! Tools of the guard itself.
+//! Tools about the guard itself.
 
+mod get_policy;
 mod undo_change;
 
 use super::ToolDef;
 
-/// The tools, in the order in which they are listed.
-pub const TOOLS: &[ToolDef] = &[ToolDef::of::<undo_change::UndoChange>()];
+/// The tools of this group.
+pub const TOOLS: &[ToolDef] = &[ToolDef::of::<get_policy::GetPolicy>(), ToolDef::of::<undo_change::UndoChange>()];

@@ -11,10 +11,11 @@
     reason = "a test fails by panicking, and each test file uses its own part of this"
 )]
 
+pub mod contract;
 pub mod trouble;
 
 use plex_mcp::demo::{Options, SamplePlex};
-use plex_mcp::guard::{Ledger, Row};
+use plex_mcp::guard::{Ledger, Row, Service};
 use rmcp::{
     ClientHandler, RoleClient, ServiceExt as _,
     model::{CallToolRequestParams, CallToolResult, ProgressNotificationParam},
@@ -89,6 +90,8 @@ impl Home {
             .env("HOME", self.dir.path())
             .env("PLEX_URL", &self.url)
             .env("PLEX_TOKEN", TOKEN)
+            // The sample server is Plex Discover, too.
+            .env("PLEX_DISCOVER_URL", format!("{}/discover", self.url))
             .env("PLEX_POLICY", self.path("policy.toml"))
             .env("PLEX_LEDGER", self.path("ledger.db"))
             .env("PLEX_EXPORT_DIR", self.exports())
@@ -134,6 +137,11 @@ impl Home {
         collect(&self.exports(), &self.exports(), &mut files);
         files.sort();
         files
+    }
+
+    /// An export, if it is there.
+    pub fn exported_yet(&self, name: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.exports().join(name)).ok()
     }
 
     pub fn exported(&self, name: &str) -> Vec<Value> {
@@ -244,6 +252,13 @@ impl Client {
     pub async fn every_call(&self) -> Vec<(String, Value)> {
         let tools = self.service.list_all_tools().await.unwrap();
         tools.iter().map(|tool| (tool.name.to_string(), fewest_arguments(&tool.input_schema))).collect()
+    }
+
+    /// Those of them whose tools ask the Plex server and nobody else.
+    pub async fn plex_calls(&self) -> Vec<(String, Value)> {
+        let mut calls = self.every_call().await;
+        calls.retain(|(name, _)| plex_mcp::tools::find(name).unwrap().subject.service == Service::Plex);
+        calls
     }
 
     pub async fn close(self) {
