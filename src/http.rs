@@ -3,6 +3,7 @@
 
 mod answer;
 mod error;
+pub mod public;
 mod request;
 mod tls;
 

@@ -11,5 +11,6 @@ pub mod json;
 pub mod lenient;
 pub mod pager;
 pub mod playlists;
+pub mod posters;
 pub mod redaction;
 pub mod xml;

@@ -70,6 +70,9 @@ pub enum ToolError {
         /// What it is.
         what: String,
     },
+    /// There is no picture to be had.
+    #[error("the poster can't be used: {0}; nothing was changed")]
+    Picture(String),
     /// A change that can't be taken back.
     #[error("this can't be undone: {0}")]
     NotUndoable(String),
@@ -131,6 +134,7 @@ impl ToolError {
             Self::NotApplied { .. } => "not_applied",
             Self::Partly { .. } => "partly_done",
             Self::ChangedMeanwhile { .. } => "changed_meanwhile",
+            Self::Picture(_) => "bad_picture",
             Self::NotUndoable(_) => "not_undoable",
             Self::Ledger(_) => "ledger_unavailable",
             Self::Cancelled => "cancelled",

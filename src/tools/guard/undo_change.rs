@@ -1,3 +1,4 @@
+mod metadata;
 mod playlists;
 mod watched;
 
@@ -92,7 +93,10 @@ impl Tool for UndoChange {
             Before::Entries { playlist, from, to } => playlists::entries(call, undo, playlist, from, to).await?,
             Before::Made { title, others, items } => playlists::made(call, undo, &title, &others, items).await?,
             deleted @ Before::Deleted { .. } => playlists::deleted(call, undo, deleted).await?,
-            Before::Metadata { .. } | Before::Watchlist { .. } => {
+            Before::Metadata { rating_key, fields, tags, poster } => {
+                metadata::undo(call, undo, rating_key, (fields, tags, poster)).await?
+            }
+            Before::Watchlist { .. } => {
                 return Err(not("it is of a kind that can't be undone"));
             }
         };
