@@ -352,6 +352,7 @@ async fn stable(plex: &SamplePlex, key: &str) -> Value {
             }
         }
     }
+    fields.retain(|_, value| value != "");
     if fields.get("Collection").is_some_and(|tags| array(tags).is_empty()) {
         fields.remove("Collection");
     }
@@ -519,7 +520,7 @@ async fn what_an_item_does_not_have_can_not_be_edited_and_albums_are_not_merged(
             json!({"ratingKey": "400001000", "directors": ["X"]}),
             "directors is nothing that items of the type show have",
         ),
-        (json!({"ratingKey": "1200000103", "title": "X"}), "is of the type \"clip\", which can't be edited"),
+        (json!({"ratingKey": "1200000104", "title": "X"}), "is of the type \"clip\", which can't be edited"),
         (json!({"ratingKey": "77", "title": "X"}), "item 77 was not found"),
         (
             json!({"ratingKey": albums[0]["ratingKey"], "title": albums[1]["title"].as_str().map(str::to_uppercase)}),

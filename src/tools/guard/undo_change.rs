@@ -14,6 +14,7 @@ use crate::{
         edit::rating,
         error::ToolError,
         find,
+        watch::wish,
     },
 };
 use schemars::JsonSchema;
@@ -96,8 +97,9 @@ impl Tool for UndoChange {
             Before::Metadata { rating_key, fields, tags, poster } => {
                 metadata::undo(call, undo, rating_key, (fields, tags, poster)).await?
             }
-            Before::Watchlist { .. } => {
-                return Err(not("it is of a kind that can't be undone"));
+            Before::Watchlist { discover_key, to, .. } => {
+                let account = wish::undo(call, &discover_key, !to, undo.id, undo.dry_run).await?;
+                Undone { account, ..Undone::default() }
             }
         };
         Ok(Out {
