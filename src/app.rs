@@ -4,6 +4,7 @@ use crate::{
     config::{Config, PolicySource, SettingError, read_policy},
     export::directory::Exports,
     guard::{Guard, Kind, Ledger, LedgerError, Policy, PolicyErrors, SelfTestFailed},
+    http::Sent,
     plex::{error::PlexError, http::Plex},
     tools,
 };
@@ -162,9 +163,9 @@ impl App {
     }
 
     /// The client of Plex for one call.
-    pub(crate) async fn plex(&self) -> Result<Plex, PlexUnavailable> {
+    pub(crate) async fn plex(&self, sent: &Sent) -> Result<Plex, PlexUnavailable> {
         let server = self.config.plex.as_ref().map_err(Clone::clone)?;
         let plex = self.plex.get_or_try_init(|| async { Plex::new(server) }).await?;
-        Ok(plex.for_call())
+        Ok(plex.for_call(sent))
     }
 }

@@ -9,5 +9,4 @@ pub mod json;
 pub mod lenient;
 pub mod pager;
 pub mod redaction;
-mod tls;
 pub mod xml;
