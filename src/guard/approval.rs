@@ -330,3 +330,6 @@ impl<E: Effect> Says<'_, E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
