@@ -14,6 +14,7 @@ mod flood;
 mod head;
 mod key;
 mod prune;
+mod recall;
 mod row;
 mod schema;
 mod store;
@@ -24,6 +25,7 @@ mod worker;
 pub use approvals::{Approvable, Said, Way};
 pub use audit::{Audit, DayOfTool, Filter};
 pub use error::LedgerError;
+pub use recall::Recalled;
 pub use row::{Decision, Row};
 pub use verify::Verification;
 
@@ -91,7 +93,12 @@ impl Ledger {
 
     /// Where the key of a ledger's chain is kept if nothing else is said.
     pub fn key_beside(path: &Path) -> PathBuf {
-        key::beside(path, ".key")
+        Self::beside(path, ".key")
+    }
+
+    /// A file that the ledger keeps beside itself, by the ending of its name.
+    pub fn beside(path: &Path, ending: &str) -> PathBuf {
+        key::beside(path, ending)
     }
 
     fn start(path: &Path, store: Store) -> Result<Self, LedgerError> {
@@ -110,6 +117,12 @@ impl Ledger {
     /// The rows after that number, at most `limit` of them, in order.
     pub async fn rows(&self, after: i64, limit: u32) -> Result<Vec<Row>, LedgerError> {
         self.request(|reply| Job::Rows { after, limit, reply }).await
+    }
+
+    /// A call of that grant by its name, and whether it was taken back. Looks from the newest row on.
+    pub(super) async fn recall(&self, call_id: &str, grant: &str) -> Result<Option<Recalled>, LedgerError> {
+        let (call_id, grant) = (call_id.to_owned(), grant.to_owned());
+        self.request(|reply| Job::Recall { call_id, grant, reply }).await
     }
 
     /// Deletes the rows that are older than that, at least 31 days, and gives their number. It is done in steps, so that
@@ -165,6 +178,11 @@ impl Ledger {
             // Where the queue is full, the thread is awake anyway.
             let _ = self.send(Job::Flush);
         }
+    }
+
+    /// Writes a row that no call waits for.
+    pub(super) fn note(&self, row: Row) {
+        report(self.send(Job::Note { row: Box::new(row), closes: None, reply: None }));
     }
 
     /// A keyed digest of a call's arguments, whatever the order of their keys: equal calls show, their values don't.

@@ -123,6 +123,13 @@ impl<E: Effect> Permit<E> {
         }
     }
 
+    /// Has the call's row say something of it; once it is written it says no more.
+    pub(super) fn remark(&self, note: &str) {
+        if let Stage::Judged(draft) = &mut *self.locked() {
+            draft.note(note.to_owned());
+        }
+    }
+
     /// Takes the question that the call asks, if it does.
     pub(super) fn take_question(&self) -> Option<Stage> {
         let mut stage = self.locked();
