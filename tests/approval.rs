@@ -712,6 +712,79 @@ async fn the_command_line_asks_out_of_band_where_no_one_sits_at_a_terminal() {
     assert_eq!(home.run(&call).await.code, 3);
 }
 
+/// A command with a terminal of its own for questions, where `typed` is typed once one is put. Gives its exit code, what it
+/// wrote on standard output, and what stood on the terminal.
+#[cfg(unix)]
+async fn at_a_terminal(home: &Home, arguments: &[&str], typed: &'static str) -> (i32, String, String) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use std::{
+        fs::{File, OpenOptions},
+        io::{Read as _, Write as _},
+    };
+    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&controller).unwrap();
+    unlockpt(&controller).unwrap();
+    let terminal = ptsname(&controller, Vec::new()).unwrap().into_string().unwrap();
+    let open = || OpenOptions::new().read(true).write(true).open(&terminal).unwrap();
+    let mut command = home.command();
+    command.args(arguments).stdin(open()).stderr(open()).stdout(Stdio::piped());
+    let child = command.spawn().unwrap();
+    // Its copies of the terminal would keep it from ending.
+    drop(command);
+    let mut screen = File::from(controller);
+    let shown = tokio::task::spawn_blocking(move || {
+        let (mut shown, mut buffer, mut answered) = (String::new(), [0; 4096], false);
+        while let Ok(read @ 1..) = screen.read(&mut buffer) {
+            shown.push_str(&String::from_utf8_lossy(&buffer[..read]));
+            if !answered && shown.ends_with("[y/N] ") {
+                answered = true;
+                screen.write_all(typed.as_bytes()).unwrap();
+            }
+        }
+        shown
+    });
+    let output = child.wait_with_output().await.unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap(), shown.await.unwrap())
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn whoever_sits_at_a_terminal_is_asked_there_whatever_the_policy_says_of_clients() {
+    for policy in [ASKS, OUT_OF_BAND] {
+        let (_plex, home) = asking(policy).await;
+        let call = ["call", "export_library", "--args", "{\"libraryKey\": \"1\", \"outputPath\": \"films.json\"}"];
+        for no in ["\n", "n\n", "no\n", "yes please\n", "\u{4}"] {
+            let (code, out, shown) = at_a_terminal(&home, &call, no).await;
+            assert_eq!((code, out.as_str()), (3, ""), "{no:?}: {shown}");
+            assert!(shown.contains("Export 3 items of the library \"Movies\" to films.json"), "{shown}");
+            assert!(shown.contains("[POLICY DENIED] "), "{shown}");
+            assert_eq!(last(&home).await.decision, Decision::Declined, "{no:?}");
+        }
+        assert_eq!(home.files(), Vec::<String>::new());
+        let (code, out, shown) = at_a_terminal(&home, &call, "y\n").await;
+        assert_eq!(code, 0, "{shown}");
+        assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["totalExported"], 3);
+        let (code, _, shown) = at_a_terminal(&home, &["export", "Movies", "-o", "more.json"], "yes\n").await;
+        assert_eq!(code, 0, "{shown}");
+        assert_eq!(home.files(), ["films.json", "more.json"]);
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn at_a_terminal_approving_shows_the_call_and_asks_once_more() {
+    let (_plex, home) = asking(OUT_OF_BAND).await;
+    let client = home.connect().await;
+    let id = id_of(&client.fail("export_library", export()).await.1);
+    let (code, out, _) = at_a_terminal(&home, &["approve", &id], "\n").await;
+    assert_eq!((code, out.contains("Export 3 items"), out.contains("left as it was")), (0, true, true), "{out}");
+    assert_eq!(id_of(&client.fail("export_library", export()).await.1), id);
+    let (code, out, _) = at_a_terminal(&home, &["approve", &id], "y\n").await;
+    assert_eq!((code, out.contains("approved: ")), (0, true), "{out}");
+    client.call("export_library", export()).await;
+    client.close().await;
+}
+
 #[tokio::test]
 async fn neither_subcommand_makes_a_ledger() {
     let home = Home::at("http://127.0.0.1:9");
