@@ -795,3 +795,17 @@ async fn neither_subcommand_makes_a_ledger() {
         assert!(!home.path("ledger.db").exists());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_another_make_asks_its_user() {
+    let Ok(python) = std::env::var("PLEX_MCP_PYTHON") else {
+        eprintln!("skipped: PLEX_MCP_PYTHON names no python with mcp 2.3.0");
+        return;
+    };
+    let (_plex, home) = asking("version = \"1\"\ndefault = \"allow\"\n[kinds.write]\naction = \"ask\"\n").await;
+    let said = support::run_python(&python, "approval_check.py", &home).await;
+    assert!(said.contains("checks passed"), "{said}");
+    let rows = home.rows().await;
+    assert_eq!(rows.iter().filter(|row| row.decision == Decision::Approved).count(), 4);
+    assert_eq!(rows.iter().filter(|row| row.decision == Decision::Declined).count(), 4);
+}
