@@ -47,14 +47,14 @@ fn someone(says: Answer) -> Arc<Someone> {
 struct Place {
     guard: Guard,
     ledger: Ledger,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 fn place(policy: &str) -> Place {
     let dir = tempfile::tempdir().unwrap();
     let ledger = Ledger::open(&dir.path().join("ledger.db")).unwrap();
     let policy = Policy::parse(&format!("version = \"1\"\ndefault = \"ask\"\n{policy}"), &SUBJECTS).unwrap();
-    Place { guard: Guard::new(policy, ledger.clone(), "kitchen".to_owned()), ledger, _dir: dir }
+    Place { guard: Guard::new(policy, ledger.clone(), "kitchen".to_owned()), ledger, dir }
 }
 
 impl Place {
@@ -233,6 +233,45 @@ async fn out_of_band_asks_the_owner_at_the_terminal_and_no_client() {
     let permit = place.guard.consult(permit).await.unwrap();
     place.guard.clear(&permit, plan()).await.unwrap();
     assert_eq!((user.asked.load(Ordering::Relaxed), owner.asked.load(Ordering::Relaxed)), (0, 1));
+}
+
+#[tokio::test]
+async fn a_client_that_calls_again_with_the_answer_passes_once_and_with_a_bad_state_not_at_all() {
+    let place = place("");
+    let call = |returned: Option<Returned>| place.admit::<Destroy>(1, Person::Rounds(returned));
+    let permit = call(None).await.unwrap();
+    place.guard.clear(&permit, plan()).await.unwrap_err();
+    let Err(Unapproved::Asked(question)) = place.guard.consult(permit).await else { panic!("it is not asked") };
+    assert_eq!(question.text.lines().next(), Some("Delete playlist Kids"));
+    for (state, code) in [(BadState::Expired, Code::ApprovalExpired), (BadState::Forged, Code::ApprovalRequired)] {
+        let returned = Returned { question: Err(state), answer: Some(Answer::Approved) };
+        let permit = call(Some(returned)).await.unwrap();
+        assert_eq!(place.guard.clear(&permit, plan()).await.unwrap_err().code, code);
+        assert!(place.guard.consult(permit).await.is_ok(), "nothing is asked");
+    }
+    let opened = Opened { id: question.id.clone(), binding: question.binding.clone() };
+    let yes = || Some(Returned { question: Ok(opened.clone()), answer: Some(Answer::Approved) });
+    let permit = call(yes()).await.unwrap();
+    place.guard.clear(&permit, plan()).await.unwrap();
+    place.guard.settle(permit, ok()).await.unwrap();
+    let permit = call(yes()).await.unwrap();
+    assert_eq!(place.guard.clear(&permit, plan()).await.unwrap_err().code, Code::ApprovalExpired);
+    let decisions: Vec<_> = place.rows().await.iter().map(|row| row.decision).collect();
+    assert_eq!(decisions, [Decision::Ask, Decision::Ask, Decision::Ask, Decision::Approved, Decision::Ask]);
+}
+
+#[tokio::test]
+async fn what_can_not_be_recorded_is_not_asked() {
+    let place = place("");
+    let user = someone(Answer::Approved);
+    let permit = place.deletes(&user).await;
+    // The ledger is gone from its place.
+    for file in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        #[expect(clippy::disallowed_methods, reason = "the test takes the ledger away")]
+        let _ = std::fs::remove_file(place.dir.path().join(file));
+    }
+    assert_eq!(place.guard.clear(&permit, plan()).await.unwrap_err().code, Code::LedgerUnavailable);
+    assert!(!permit.asks());
 }
 
 #[test]

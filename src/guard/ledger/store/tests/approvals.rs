@@ -169,7 +169,7 @@ fn an_approval_that_someone_wrote_into_the_file_counts_for_nothing() {
 enum Step {
     Ask(Way, u8),
     Decide(usize, bool),
-    Use(usize, Way, u8),
+    Use(usize, Option<(Way, u8)>),
     Close(usize),
     Pass(i64),
 }
@@ -177,11 +177,12 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let way = prop_oneof![Just(Way::Waiting), Just(Way::Rounds), Just(Way::Owner)];
     prop_oneof![
-        (way.clone(), 0..3_u8).prop_map(|(way, binding)| Step::Ask(way, binding)),
-        (0..12_usize, any::<bool>()).prop_map(|(which, yes)| Step::Decide(which, yes)),
-        (0..12_usize, way, 0..3_u8).prop_map(|(which, way, binding)| Step::Use(which, way, binding)),
-        (0..12_usize).prop_map(Step::Close),
-        (0..400_i64).prop_map(Step::Pass),
+        4 => (way.clone(), 0..3_u8).prop_map(|(way, binding)| Step::Ask(way, binding)),
+        2 => (0..12_usize, any::<bool>()).prop_map(|(which, yes)| Step::Decide(which, yes)),
+        4 => (0..12_usize).prop_map(|which| Step::Use(which, None)),
+        1 => (0..12_usize, way, 0..3_u8).prop_map(|(which, way, binding)| Step::Use(which, Some((way, binding)))),
+        1 => (0..12_usize).prop_map(Step::Close),
+        1 => (0..400_i64).prop_map(Step::Pass),
     ]
 }
 
@@ -238,8 +239,10 @@ proptest! {
                         one.gone = true;
                     }
                 }
-                Step::Use(which, way, binding) => {
+                Step::Use(which, as_if) => {
                     let id = id(which);
+                    let own = known.get(&id).map_or((Way::Owner, 0), |one| (one.way, one.binding));
+                    let (way, binding) = as_if.unwrap_or(own);
                     let passed = passes(store, &[], &granted(&id, way, &binding.to_string()));
                     let may = known.get(&id).is_some_and(|one| {
                         let said = if way == Way::Owner { Said::Approved } else { Said::Nothing };
