@@ -3,11 +3,15 @@
 mod attributes;
 pub mod error;
 pub mod fields;
+pub mod history;
+pub mod household;
 pub mod http;
 pub mod items;
 pub mod json;
 pub mod lenient;
+pub mod lookup;
 pub mod pager;
 pub mod redaction;
+pub mod stream;
 mod tls;
 pub mod xml;

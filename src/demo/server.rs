@@ -140,6 +140,7 @@ async fn handle(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, hea
         Answer::WebPage => ([(header::CONTENT_TYPE, "text/html")], WEB_PAGE).into_response(),
         Answer::Done => StatusCode::OK.into_response(),
         Answer::BadRequest => page(StatusCode::BAD_REQUEST, "Bad Request"),
+        Answer::Forbidden => page(StatusCode::FORBIDDEN, "Forbidden"),
         Answer::NotFound => page(StatusCode::NOT_FOUND, "Not Found"),
     }
 }
@@ -192,7 +193,7 @@ fn send_listing(shared: &Arc<Shared>, listing: Listing, format: Format) -> Respo
     }
     let (from, to) = listing.page.rows;
     if to - from <= AT_ONCE {
-        let mut out = Encoder::new(format, listing.estimate());
+        let mut out = Encoder::new(format, listing.estimate()).without(&listing.without);
         let library = &shared.library;
         let overlay = library.overlay.read().unwrap_or_else(PoisonError::into_inner);
         listing.begin(&mut out, &library.catalog, &overlay);
@@ -201,7 +202,7 @@ fn send_listing(shared: &Arc<Shared>, listing: Listing, format: Format) -> Respo
         return send(shared, format, headers, out.take());
     }
     let broken = Some(next(&shared.answers)) == shared.deviations.fail_after;
-    let start = (Encoder::new(format, 1 << 20), from);
+    let start = (Encoder::new(format, 1 << 20).without(&listing.without), from);
     let shared = Arc::clone(shared);
     let pieces = stream::unfold(start, move |(mut out, at)| {
         let piece = (at <= to).then(|| {

@@ -5,6 +5,7 @@ use super::{
     http::{Get, Plex},
     lenient,
     pager::{PageCount, Pager},
+    stream::{RowKey, rating_key},
     xml::{Arena, Document, Row},
 };
 use schemars::JsonSchema;
@@ -313,7 +314,7 @@ pub struct Window<T> {
 
 impl<T> Window<T> {
     /// Cuts the window out of a list that came as a whole.
-    fn of_whole(items: Vec<T>, offset: u64, limit: u64) -> Self {
+    pub fn of_whole(items: Vec<T>, offset: u64, limit: u64) -> Self {
         let total = items.len() as u64;
         let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX);
         let next = offset.saturating_add(limit);
@@ -340,24 +341,37 @@ impl Plex {
     }
 
     /// Up to `limit` rows of a list from `offset` on, in as many pages as the server needs.
-    pub async fn window<T: DeserializeOwned>(
+    pub async fn window<T: DeserializeOwned + Send>(
         &self,
         request: Get,
         offset: u64,
         limit: u64,
     ) -> Result<Window<T>, PlexError> {
+        let mut buffer = Vec::new();
+        self.window_of(request, offset, limit, rating_key, |row| decode(row, &mut buffer)).await
+    }
+
+    /// The same of rows that `key` tells apart and `read` reads.
+    pub async fn window_of<T: Send>(
+        &self,
+        request: Get,
+        offset: u64,
+        limit: u64,
+        key: RowKey,
+        mut read: impl FnMut(Row<'_, '_>) -> Option<T> + Send,
+    ) -> Result<Window<T>, PlexError> {
         let size = limit.min(WINDOW_PAGE_ROWS);
         let mut pager = Pager::new(self.clone(), request, size, offset, offset.saturating_add(limit));
         let mut keys = pager.take_keys();
         let mut items = Vec::new();
-        let (mut arena, mut buffer) = (Arena::default(), Vec::new());
+        let mut arena = Arena::default();
         while let Some(page) = pager.next().await? {
             let mut count = PageCount::default();
             page.for_each(&mut arena, |row| {
                 count.rows += 1;
-                if Pager::is_new(&mut keys, row.attribute("ratingKey").as_deref()) {
+                if key(&row).is_none_or(|key| keys.insert(key)) {
                     count.new += 1;
-                    items.extend(decode(row, &mut buffer));
+                    items.extend(read(row));
                 }
                 Ok::<_, PlexError>(())
             })?;
@@ -408,7 +422,8 @@ pub fn listing(key: &str, media_type: Option<MediaType>) -> Get {
     }
 }
 
-fn decode<T: DeserializeOwned>(row: Row<'_, '_>, buffer: &mut Vec<u8>) -> Option<T> {
+/// A row as a `T`; none where it can't be read. `buffer` is room that is used again from row to row.
+pub fn decode<T: DeserializeOwned>(row: Row<'_, '_>, buffer: &mut Vec<u8>) -> Option<T> {
     buffer.clear();
     row.write_full(buffer, None);
     serde_json::from_slice(buffer)

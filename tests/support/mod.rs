@@ -11,6 +11,7 @@
     reason = "a test fails by panicking, and each test file uses its own part of this"
 )]
 
+pub mod household;
 pub mod trouble;
 
 use plex_mcp::demo::{Options, SamplePlex};
