@@ -3,7 +3,15 @@
 //! A setting that is missing or wrong does not keep the server from starting: clients hide the output of a server that
 //! exits, while the error of a call reaches the person who can mend it.
 
+mod arr;
+pub mod permissions;
+mod policy;
+
+pub use arr::{ArrServer, ArrServers, ArrSettings};
+pub use policy::{PolicyFileError, PolicySource, Stamp, own_policy, read_policy, read_policy_file, write_policy};
+
 use crate::guard::Ledger;
+use policy::find_policy;
 use reqwest::Url;
 use std::{
     fmt, io,
@@ -93,6 +101,9 @@ pub struct Settings {
         value_name = "BOOL"
     )]
     pub plex_insecure_tls: Option<String>,
+    /// Sonarr and Radarr.
+    #[command(flatten)]
+    pub arr: ArrSettings,
 }
 
 /// A setting that can't be used, told to whoever can mend it.
@@ -116,9 +127,14 @@ pub enum SettingError {
         /// What gave it away; never the value.
         found: &'static str,
     },
-    /// The address can't be one of a Plex server.
-    #[error("PLEX_URL can't be used: {0}")]
-    Url(String),
+    /// The address can't be one of a server.
+    #[error("{variable} can't be used: {problem}")]
+    Url {
+        /// The variable's name.
+        variable: &'static str,
+        /// What is wrong with it; never the value.
+        problem: String,
+    },
     /// The value is neither yes nor no.
     #[error("{variable} must be 1 or 0")]
     NotBoolean {
@@ -157,31 +173,17 @@ pub struct PlexServer {
     pub tls: TlsTrust,
 }
 
-/// Where the policy comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PolicySource {
-    /// A file.
-    File(PathBuf),
-    /// The policy that is part of the program.
-    BuiltIn,
-}
-
-impl fmt::Display for PolicySource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => write!(f, "{}", path.display()),
-            Self::BuiltIn => f.write_str("the built-in policy"),
-        }
-    }
-}
-
 /// What the program runs with.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The Plex server, or what is wrong with its settings.
     pub plex: Result<PlexServer, SettingError>,
+    /// Sonarr and Radarr.
+    pub arr: ArrServers,
     /// Where the policy comes from.
     pub policy: PolicySource,
+    /// Where a policy that appears later rules in place of that one: the user's own, unless a setting names the file.
+    pub better_policy: Option<PathBuf>,
     /// The ledger's file.
     pub ledger: PathBuf,
     /// The file with the key of the ledger's chain.
@@ -196,23 +198,21 @@ impl Config {
     /// Checks `settings`. Only reads files that they name.
     pub fn new(settings: Settings) -> Self {
         let plex = plex_server(&settings);
+        let arr = ArrServers::new(&settings.arr, &authorities(&settings));
         let ledger = settings.ledger.unwrap_or_else(|| default_ledger(&settings.export_dir));
+        let is_named = settings.policy.is_some();
+        let policy = settings.policy.map_or_else(find_policy, PolicySource::File);
+        let better_policy = own_policy().filter(|own| !is_named && policy != PolicySource::File(own.clone()));
         Self {
             plex,
-            policy: settings.policy.map_or_else(find_policy, PolicySource::File),
+            arr,
+            policy,
+            better_policy,
             ledger_key: settings.ledger_key_file.unwrap_or_else(|| Ledger::key_beside(&ledger)),
             ledger,
             exports: settings.export_dir,
             grant: settings.grant,
         }
-    }
-}
-
-/// The text of the policy at `source`.
-pub fn read_policy(source: &PolicySource) -> io::Result<String> {
-    match source {
-        PolicySource::File(path) => read_file(path),
-        PolicySource::BuiltIn => Ok(crate::guard::SHIPPED.to_owned()),
     }
 }
 
@@ -222,32 +222,56 @@ fn read_file(path: &Path) -> io::Result<String> {
 }
 
 fn plex_server(settings: &Settings) -> Result<PlexServer, SettingError> {
-    let url = settings.plex_url.as_deref().map(str::trim).filter(|url| !url.is_empty());
-    let url = url.ok_or(SettingError::Unset { variable: "PLEX_URL", hint: "such as http://192.168.1.2:32400" })?;
-    check_filled_in("PLEX_URL", url)?;
-    let url = parse_url(url)?;
-    let token = match (&settings.plex_token, &settings.plex_token_file) {
-        (Some(token), _) if !token.reveal().trim().is_empty() => token.reveal().trim().to_owned(),
+    let url = address("PLEX_URL", settings.plex_url.as_deref(), "such as http://192.168.1.2:32400")?;
+    let token = secret(
+        ["PLEX_TOKEN", "PLEX_TOKEN_FILE"],
+        settings.plex_token.as_ref(),
+        settings.plex_token_file.as_deref(),
+        "the X-Plex-Token of your account",
+    )?;
+    let tls = if is_on("PLEX_INSECURE_TLS", settings.plex_insecure_tls.as_deref())? {
+        TlsTrust::Anything
+    } else {
+        authorities(settings)?
+    };
+    Ok(PlexServer { url, token, tls })
+}
+
+/// The certificates that every service is trusted by: the system's, and those of an authority of the user's own.
+fn authorities(settings: &Settings) -> Result<TlsTrust, SettingError> {
+    let Some(file) = &settings.plex_ca_file else { return Ok(TlsTrust::System) };
+    let read =
+        read_file(file).map_err(|cause| SettingError::File { variable: "PLEX_CA_FILE", cause: cause.to_string() });
+    Ok(TlsTrust::Authority(read?.into_bytes()))
+}
+
+/// The address that `variable` holds.
+fn address(variable: &'static str, value: Option<&str>, hint: &'static str) -> Result<Url, SettingError> {
+    let url = value.map(str::trim).filter(|url| !url.is_empty()).ok_or(SettingError::Unset { variable, hint })?;
+    check_filled_in(variable, url)?;
+    parse_url(url).map_err(|problem| SettingError::Url { variable, problem })
+}
+
+/// The secret that the first variable holds, or the file that the second one names.
+fn secret(
+    [variable, file_variable]: [&'static str; 2],
+    value: Option<&Secret>,
+    file: Option<&Path>,
+    hint: &'static str,
+) -> Result<Secret, SettingError> {
+    let text = match (value, file) {
+        (Some(value), _) if !value.reveal().trim().is_empty() => value.reveal().trim().to_owned(),
         (_, Some(file)) => read_file(file)
-            .map_err(|cause| SettingError::File { variable: "PLEX_TOKEN_FILE", cause: cause.to_string() })?
+            .map_err(|cause| SettingError::File { variable: file_variable, cause: cause.to_string() })?
             .trim()
             .to_owned(),
         _ => String::new(),
     };
-    if token.is_empty() {
-        return Err(SettingError::Unset { variable: "PLEX_TOKEN", hint: "the X-Plex-Token of your account" });
+    if text.is_empty() {
+        return Err(SettingError::Unset { variable, hint });
     }
-    check_filled_in("PLEX_TOKEN", &token)?;
-    let tls = match &settings.plex_ca_file {
-        _ if is_on("PLEX_INSECURE_TLS", settings.plex_insecure_tls.as_deref())? => TlsTrust::Anything,
-        Some(file) => TlsTrust::Authority(
-            read_file(file)
-                .map_err(|cause| SettingError::File { variable: "PLEX_CA_FILE", cause: cause.to_string() })?
-                .into_bytes(),
-        ),
-        None => TlsTrust::System,
-    };
-    Ok(PlexServer { url, token: Secret(token), tls })
+    check_filled_in(variable, &text)?;
+    Ok(Secret(text))
 }
 
 fn is_on(variable: &'static str, value: Option<&str>) -> Result<bool, SettingError> {
@@ -272,6 +296,7 @@ fn check_filled_in(variable: &'static str, value: &str) -> Result<(), SettingErr
         || lower.starts_with("your-")
         || lower.contains("your_plex")
         || lower.contains("token_here")
+        || lower.contains("key_here")
     {
         "the example's text"
     } else if value.contains(['"', '\'', '`']) {
@@ -284,8 +309,8 @@ fn check_filled_in(variable: &'static str, value: &str) -> Result<(), SettingErr
     Err(SettingError::Placeholder { variable, found })
 }
 
-fn parse_url(text: &str) -> Result<Url, SettingError> {
-    let refuse = |why: &str| Err(SettingError::Url(why.to_owned()));
+fn parse_url(text: &str) -> Result<Url, String> {
+    let refuse = |why: &str| Err(why.to_owned());
     // People write `192.168.1.2:32400`, which a URL parser takes for a scheme.
     let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let mut url = match Url::parse(&with_scheme) {
@@ -296,45 +321,13 @@ fn parse_url(text: &str) -> Result<Url, SettingError> {
         return refuse("it must begin with http:// or https://");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return refuse("it must not hold a user name or password; the token goes into PLEX_TOKEN");
+        return refuse("it must not hold a user name or password; the token or key has a setting of its own");
     }
     if url.query().is_some() {
-        return refuse("it must not hold a query; the token goes into PLEX_TOKEN");
+        return refuse("it must not hold a query; the token or key has a setting of its own");
     }
     url.set_fragment(None);
     Ok(url)
-}
-
-/// Where the user's own policy is looked for; none where the system knows no home.
-pub fn own_policy() -> Option<PathBuf> {
-    use etcetera::BaseStrategy as _;
-    etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("plex-mcp/policy.toml"))
-}
-
-/// Writes a policy, all of it or nothing. A file that is there is replaced only where that is asked for.
-pub fn write_policy(path: &Path, text: &str, replace: bool) -> io::Result<()> {
-    use io::Write as _;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    #[expect(clippy::disallowed_methods, reason = "the configuration directory may not be there yet")]
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    let written = if replace { file.persist(path) } else { file.persist_noclobber(path) };
-    written.map(drop).map_err(|error| error.error)
-}
-
-/// The user's own policy, else one in the working directory, else the built-in one. The working directory is last,
-/// since clients start servers in other people's folders.
-fn find_policy() -> PolicySource {
-    let here = Some(PathBuf::from("./policy.toml"));
-    // What can't be looked at, or is a link that leads nowhere, is a policy too, one that can't be read: what was meant to be
-    // strict is not passed over.
-    let is_there = |path: &PathBuf| {
-        let kind = path.symlink_metadata().err().map(|error| error.kind());
-        !matches!(kind, Some(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
-    };
-    [own_policy(), here].into_iter().flatten().find(is_there).map_or(PolicySource::BuiltIn, PolicySource::File)
 }
 
 fn default_ledger(exports: &Path) -> PathBuf {
@@ -363,6 +356,7 @@ mod tests {
             grant: "default".into(),
             plex_ca_file: None,
             plex_insecure_tls: None,
+            arr: ArrSettings::default(),
         }
     }
 

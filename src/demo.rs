@@ -4,6 +4,7 @@
 //! watch states and edits for as long as it runs, and deviates from good manners where a test asks for it.
 
 mod answers;
+mod arr;
 mod catalog;
 mod describe;
 mod dice;
@@ -32,6 +33,7 @@ mod words;
 
 use std::time::Duration;
 
+pub use arr::{ArrDeviations, ArrKind, ArrOptions, DropPost, SampleArr, SampleRoot, SeenArrRequest};
 pub use server::SamplePlex;
 
 /// The most films a sample library has room for.

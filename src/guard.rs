@@ -22,7 +22,9 @@ mod names;
 mod permit;
 mod plan;
 mod policy;
+mod preview;
 mod refusal;
+mod reload;
 mod self_test;
 mod subject;
 
@@ -30,19 +32,21 @@ pub use catalogue::{Argument, Catalogue, ValueType};
 pub use clock::{Boot, Clock, Moment, SystemClock};
 pub use condition::{Condition, Operator, Sense};
 pub use explain::{Asked, Explanation, Left};
-pub use ledger::{Audit, DayOfTool, Decision, Filter, Ledger, LedgerError, Row, Verification};
+pub use ledger::{Audit, DayOfTool, Decision, Filter, Ledger, LedgerError, Recalled, Row, Verification};
 pub use limit::{Limit, Scope, Unit};
 pub use permit::{Change, Cleared, Destroy, Effect, Permit, Proofs, Read, Write};
 pub use plan::{Affected, Amounts, Facts, Outcome, Plan, Settlement};
 pub use policy::{Action, ExportCaps, Matched, Policy, PolicyError, PolicyErrors, SHIPPED, Verdict};
+pub use preview::{Foreseen, Preview};
 pub use refusal::{CallId, Code, Refusal};
+pub use reload::Standing;
 pub use self_test::SelfTestFailed;
 pub use subject::{Kind, Service, Subject};
 
 use condition::Says;
-use gate::Attempts;
 use ledger::{Admission, Draft, LimitAsk, Looked, Over};
 use permit::Stage;
+use reload::InForce;
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
 
@@ -80,10 +84,9 @@ pub enum NotAdmitted {
 /// The policy in force, the limits and the ledger.
 #[derive(Debug)]
 pub struct Guard {
-    policy: Arc<Policy>,
+    force: InForce,
     ledger: Ledger,
     grant: Arc<str>,
-    attempts: Option<Attempts>,
 }
 
 /// What the policy alone says of a call.
@@ -146,18 +149,17 @@ fn judge<'p>(
 impl Guard {
     /// A guard for one grant.
     pub fn new(policy: Policy, ledger: Ledger, grant: String) -> Self {
-        let attempts = policy.attempts().and_then(|rule| Attempts::new(rule.window, rule.max, rule.burst));
-        Self { policy: Arc::new(policy), ledger, grant: grant.into(), attempts }
+        Self { force: InForce::new(policy), ledger, grant: grant.into() }
     }
 
     /// The policy in force.
     pub fn policy(&self) -> Arc<Policy> {
-        Arc::clone(&self.policy)
+        Arc::clone(&self.force.get().policy)
     }
 
     /// Whether the tool is listed. What is not listed can't be called either.
     pub fn lists(&self, subject: Subject) -> bool {
-        self.policy
+        self.policy()
             .verdict(&self.grant, subject.tool)
             .is_some_and(|verdict| verdict.subject == subject && !verdict.hidden)
     }
@@ -254,21 +256,9 @@ impl Guard {
                 call_id: call,
             });
         };
-        for condition in &verdict.conditions {
-            let says = condition.of_facts(&plan.facts);
-            if says != Says::Pass {
-                end(draft, Decision::Deny, Some(&condition.rule)).await;
-                let code = if says == Says::Unavailable { Code::FactUnavailable } else { Code::Denied };
-                let (tool, rule) = (tool.to_owned(), Some(condition.rule.clone()));
-                return Err(Refusal {
-                    code,
-                    tool,
-                    rule,
-                    reason: condition.reason(says),
-                    retry_after: None,
-                    call_id: call,
-                });
-            }
+        if let Some((condition, says)) = verdict.refused_by_facts(&plan.facts) {
+            end(draft, Decision::Deny, Some(&condition.rule)).await;
+            return Err(refused_by_fact(call, tool, condition, says));
         }
         let asks = self.asks(verdict, plan.reserve);
         let entry = self.take(draft, asks, call, tool, plan).await?;
@@ -296,7 +286,7 @@ impl Guard {
         let row = || Row {
             decision: Decision::Invalid,
             note: Some(note.to_owned()),
-            ..self.row(CallId::generate(), &self.policy, session, client)
+            ..self.row(CallId::generate(), &self.policy(), session, client)
         };
         if self.count_attempt(None).is_err() {
             self.ledger.count(&self.grant, "", row);
@@ -311,7 +301,7 @@ impl Guard {
             tool: tool.to_owned(),
             decision: Decision::Deny,
             note: Some(NO_SUCH_TOOL.to_owned()),
-            ..self.row(CallId::generate(), &self.policy, session, client)
+            ..self.row(CallId::generate(), &self.policy(), session, client)
         };
         if self.count_attempt(None).is_err() {
             // One row for all names, which may be any number.
@@ -323,11 +313,11 @@ impl Guard {
 
     /// Calls itself with calls that must be refused.
     pub fn self_test(&self) -> Result<(), SelfTestFailed> {
-        self_test::run(&self.policy, &self.grant)
+        self_test::run(&self.policy(), &self.grant)
     }
 
     fn count_attempt(&self, kind: Option<Kind>) -> Result<(), Duration> {
-        self.attempts.as_ref().map_or(Ok(()), |gate| gate.count(&self.grant, kind))
+        self.force.get().attempts.as_ref().map_or(Ok(()), |gate| gate.count(&self.grant, kind))
     }
 
     fn asks(&self, verdict: &Verdict, reserve: Amounts) -> Vec<LimitAsk> {
@@ -399,6 +389,17 @@ impl Guard {
 async fn end(draft: Draft, decision: Decision, rule: Option<&str>) {
     if let Err(error) = draft.refuse(decision, rule).await {
         tracing::error!(%error, "a refused call could not be recorded");
+    }
+}
+
+fn refused_by_fact(call: CallId, tool: &str, condition: &Condition, says: Says) -> Refusal {
+    Refusal {
+        code: if says == Says::Unavailable { Code::FactUnavailable } else { Code::Denied },
+        tool: tool.to_owned(),
+        rule: Some(condition.rule.clone()),
+        reason: condition.reason(says),
+        retry_after: None,
+        call_id: call,
     }
 }
 

@@ -10,6 +10,7 @@ pub mod config;
 pub mod demo;
 pub mod export;
 pub mod guard;
+pub mod http;
 pub mod plex;
 pub mod server;
 pub mod tools;

@@ -13,5 +13,4 @@ pub mod lookup;
 pub mod pager;
 pub mod redaction;
 pub mod stream;
-mod tls;
 pub mod xml;

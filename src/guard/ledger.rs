@@ -13,6 +13,7 @@ mod flood;
 mod head;
 mod key;
 mod prune;
+mod recall;
 mod row;
 mod schema;
 mod store;
@@ -22,6 +23,7 @@ mod worker;
 
 pub use audit::{Audit, DayOfTool, Filter};
 pub use error::LedgerError;
+pub use recall::Recalled;
 pub use row::{Decision, Row};
 pub use verify::Verification;
 
@@ -88,7 +90,12 @@ impl Ledger {
 
     /// Where the key of a ledger's chain is kept if nothing else is said.
     pub fn key_beside(path: &Path) -> PathBuf {
-        key::beside(path, ".key")
+        Self::beside(path, ".key")
+    }
+
+    /// A file that the ledger keeps beside itself, by the ending of its name.
+    pub fn beside(path: &Path, ending: &str) -> PathBuf {
+        key::beside(path, ending)
     }
 
     fn start(path: &Path, store: Store) -> Result<Self, LedgerError> {
@@ -106,6 +113,12 @@ impl Ledger {
     /// The rows after that number, at most `limit` of them, in order.
     pub async fn rows(&self, after: i64, limit: u32) -> Result<Vec<Row>, LedgerError> {
         self.request(|reply| Job::Rows { after, limit, reply }).await
+    }
+
+    /// A call of that grant by its name, and whether it was taken back. Looks from the newest row on.
+    pub(super) async fn recall(&self, call_id: &str, grant: &str) -> Result<Option<Recalled>, LedgerError> {
+        let (call_id, grant) = (call_id.to_owned(), grant.to_owned());
+        self.request(|reply| Job::Recall { call_id, grant, reply }).await
     }
 
     /// Deletes the rows that are older than that, at least 31 days, and gives their number. It is done in steps, so that
@@ -139,6 +152,11 @@ impl Ledger {
             // Where the queue is full, the thread is awake anyway.
             let _ = self.send(Job::Flush);
         }
+    }
+
+    /// Writes a row that no call waits for.
+    pub(super) fn note(&self, row: Row) {
+        report(self.send(Job::Note { row: Box::new(row), reply: None }));
     }
 
     /// A keyed digest of a call's arguments, whatever the order of their keys: equal calls show, their values don't.
@@ -201,6 +219,13 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    /// Has the row say something of the call.
+    pub(super) fn remark(&mut self, note: &str) {
+        if let Some(row) = &mut self.row {
+            row.note = Some(note.to_owned());
+        }
+    }
+
     /// Ends the call with a row of that decision.
     pub(super) async fn refuse(mut self, decision: Decision, rule: Option<&str>) -> Result<(), LedgerError> {
         let Some(mut row) = self.row.take() else { return Ok(()) };

@@ -103,6 +103,13 @@ impl<E: Effect> Permit<E> {
         }
     }
 
+    /// Has the call's row say something of it; once it is written it says no more.
+    pub(super) fn remark(&self, note: &str) {
+        if let Stage::Judged(draft) = &mut *self.stage.lock().unwrap_or_else(PoisonError::into_inner) {
+            draft.remark(note);
+        }
+    }
+
     pub(super) fn record(&self, entry: Entry) {
         *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = Stage::Recorded(entry);
     }

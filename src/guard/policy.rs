@@ -11,6 +11,7 @@ mod limits;
 mod reader;
 mod resolve;
 mod schema;
+mod succession;
 mod tree;
 
 pub use error::{PolicyError, PolicyErrors};
@@ -20,6 +21,7 @@ use super::{
     condition::{Condition, Says},
     limit::Limit,
     names::named,
+    plan::Facts,
     subject::{Kind, Subject},
 };
 use document::{Document, Level};
@@ -77,6 +79,12 @@ impl Verdict {
     /// What conditions say of facts is not known yet.
     pub fn refused_by(&self, arguments: &Map<String, Value>) -> Option<&Condition> {
         self.conditions.iter().map(Arc::as_ref).find(|condition| condition.of_arguments(arguments) != Says::Pass)
+    }
+
+    /// The first condition that refuses a call with these facts, and what it says.
+    pub(super) fn refused_by_facts(&self, facts: &Facts) -> Option<(&Condition, Says)> {
+        let mut says = self.conditions.iter().map(|condition| (condition.as_ref(), condition.of_facts(facts)));
+        says.find(|(_, says)| *says != Says::Pass)
     }
 }
 
@@ -137,6 +145,7 @@ pub struct Policy {
     grants: HashMap<String, Verdicts>,
     attempts: Option<AttemptsRule>,
     exports: ExportCaps,
+    keep_days: Option<u64>,
     warnings: Vec<String>,
 }
 
@@ -167,6 +176,7 @@ impl Policy {
             grants: document.grants.iter().map(|(name, level)| (name.clone(), verdicts(Some(level)))).collect(),
             attempts: document.attempts,
             exports: document.exports,
+            keep_days: document.keep_days,
             warnings: document.warnings,
         })
     }
@@ -180,6 +190,7 @@ impl Policy {
             grants: HashMap::new(),
             attempts: None,
             exports: ExportCaps::default(),
+            keep_days: None,
             warnings: vec![format!("the policy as shipped does not fit the tools, so all are refused: {errors}")],
         })
     }
@@ -214,7 +225,7 @@ impl Policy {
             for rules in &mut rules {
                 rules.sort_unstable();
             }
-            (format!("{grants:?} {:?} {:?}", policy.attempts, policy.exports), rules)
+            (format!("{grants:?} {:?} {:?} {:?}", policy.attempts, policy.exports, policy.keep_days), rules)
         };
         rules(self) == rules(other)
     }
@@ -222,6 +233,11 @@ impl Policy {
     /// The caps of exports.
     pub fn exports(&self) -> &ExportCaps {
         &self.exports
+    }
+
+    /// For how many days the ledger keeps its rows; all of them where it is not said.
+    pub fn keep_days(&self) -> Option<u64> {
+        self.keep_days
     }
 
     /// What is allowed in a policy but probably not meant, one sentence each.

@@ -391,7 +391,7 @@ impl Plex {
         let sections = self.rows(&Get::new("the list of libraries", ["library", "sections"])).await;
         // Every Plex server has this list: where it is not found, something else answers.
         sections.map_err(|error| match error {
-            PlexError::NotFound { .. } => PlexError::NoApi { address: self.address() },
+            error if error.is_not_found() => PlexError::NoApi { address: self.address() },
             other => other,
         })
     }
@@ -402,14 +402,14 @@ impl Plex {
             .await?
             .into_iter()
             .find(|section| section.key.as_deref() == Some(key))
-            .ok_or_else(|| PlexError::NotFound { what: format!("library {key}") })
+            .ok_or_else(|| PlexError::not_found(format!("library {key}")))
     }
 
     /// An item with everything that the server tells of it.
     pub async fn item(&self, rating_key: &str) -> Result<Item, PlexError> {
         let what = format!("item {rating_key}");
         let request = Get::new(what.clone(), ["library", "metadata", rating_key]).with("includeGuids", "1");
-        self.rows(&request).await?.into_iter().next().ok_or(PlexError::NotFound { what })
+        self.rows(&request).await?.into_iter().next().ok_or_else(|| PlexError::not_found(what))
     }
 }
 

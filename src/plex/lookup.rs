@@ -7,6 +7,7 @@ use super::{
     stream::rating_key,
     xml::{Arena, Document, Row},
 };
+use crate::http::HttpError;
 use std::{
     collections::{HashMap, hash_map::Entry},
     hash::{DefaultHasher, Hash as _, Hasher as _},
@@ -147,14 +148,14 @@ impl Plex {
             let text = match self.get(&request(batch)).await {
                 Ok(text) => text,
                 // None of them is there any more.
-                Err(PlexError::NotFound { .. }) => continue,
-                Err(PlexError::Status { .. }) if batch.len() > 1 => {
+                Err(error) if error.is_not_found() => continue,
+                Err(PlexError::Http(HttpError::Status { .. })) if batch.len() > 1 => {
                     let (first, second) = batch.split_at(batch.len() / 2);
                     batches.extend([second, first]);
                     continue;
                 }
-                Err(PlexError::Status { status, what }) => {
-                    tracing::warn!(status, what, "an item can't be read and is taken for one without facts");
+                Err(error @ PlexError::Http(HttpError::Status { .. })) => {
+                    tracing::warn!(%error, "an item can't be read and is taken for one that is gone");
                     continue;
                 }
                 Err(error) => return Err(error),

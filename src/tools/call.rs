@@ -5,6 +5,7 @@ use crate::{
     app::App,
     export::{directory::Exports, job::Progress},
     guard::{Affected, Amounts, Change, Cleared, Effect, ExportCaps, Outcome, Permit, Plan, Settlement},
+    http::Sent,
     plex::http::Plex,
 };
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -56,18 +57,19 @@ pub struct Call<'a, E: Effect> {
     app: &'a App,
     permit: Permit<E>,
     caller: &'a Caller,
+    sent: Sent,
     plex: OnceLock<Plex>,
     done: Mutex<(Affected, Option<Amounts>)>,
 }
 
 impl<'a, E: Effect> Call<'a, E> {
     pub(super) fn new(app: &'a App, permit: Permit<E>, caller: &'a Caller) -> Self {
-        Self { app, permit, caller, plex: OnceLock::new(), done: Mutex::default() }
+        Self { app, permit, caller, sent: Sent::default(), plex: OnceLock::new(), done: Mutex::default() }
     }
 
     /// Plex, to read from. Whatever changes something there takes a clearance.
     pub async fn plex(&self) -> Result<&Plex, ToolError> {
-        let plex = self.app.plex().await?;
+        let plex = self.app.plex(&self.sent).await?;
         Ok(self.plex.get_or_init(|| plex))
     }
 
@@ -81,14 +83,9 @@ impl<'a, E: Effect> Call<'a, E> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner).0 = affected;
     }
 
-    /// Whether a request may have reached Plex.
-    fn sent_anything(&self) -> bool {
-        self.plex.get().is_some_and(Plex::sent_anything)
-    }
-
     pub(super) fn settlement(&self, outcome: Outcome) -> Settlement {
         let (affected, used) = self.done.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Settlement { outcome, affected, used, nothing_sent: !self.sent_anything() }
+        Settlement { outcome, affected, used, nothing_sent: !self.sent.anything() }
     }
 
     pub(super) fn into_permit(self) -> Permit<E> {

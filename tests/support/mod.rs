@@ -11,6 +11,7 @@
     reason = "a test fails by panicking, and each test file uses its own part of this"
 )]
 
+pub mod contract;
 pub mod household;
 pub mod trouble;
 
@@ -135,6 +136,11 @@ impl Home {
         collect(&self.exports(), &self.exports(), &mut files);
         files.sort();
         files
+    }
+
+    /// An export, if it is there.
+    pub fn exported_yet(&self, name: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.exports().join(name)).ok()
     }
 
     pub fn exported(&self, name: &str) -> Vec<Value> {

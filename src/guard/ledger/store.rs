@@ -6,6 +6,7 @@ use super::{
     head::HeadFile,
     key::beside,
     prune,
+    recall::{self, Recalled},
     row::{self, Decision, Row},
     schema::{self, BootRow},
     takes::{self, Count, Counters, Over, Take},
@@ -220,6 +221,10 @@ impl Store {
 
     pub(super) fn rows(&self, after: i64, limit: u32) -> Result<Vec<Row>, LedgerError> {
         row::read(&self.conn, after, limit)
+    }
+
+    pub(super) fn recall(&self, call_id: &str, grant: &str) -> Result<Option<Recalled>, LedgerError> {
+        recall::find(&self.conn, call_id, grant)
     }
 
     /// Whether the head of the chain is not up to date.

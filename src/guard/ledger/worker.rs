@@ -3,6 +3,7 @@
 use super::{
     Admission, Draft, Entry, Ledger, LedgerError, Looked, Settling,
     flood::Floods,
+    recall::Recalled,
     report,
     row::{Decision, Row},
     store::{Judged, State, Store},
@@ -65,6 +66,8 @@ pub(super) enum Job {
     Settle { settling: Settling, reply: Option<Reply<()>> },
     /// Read rows.
     Rows { after: i64, limit: u32, reply: Reply<Vec<Row>> },
+    /// Find a call of a grant by its name.
+    Recall { call_id: String, grant: String, reply: Reply<Option<Recalled>> },
     /// Delete some of the rows that are older than that.
     Prune { older_than: Duration, reply: Reply<u64> },
     /// Write what is counted in a second from now.
@@ -154,6 +157,7 @@ fn serve(store: &mut Store, job: Job) {
         Job::Note { row, reply } => answer(reply, store.insert(&row)),
         Job::Settle { settling, reply } => answer(reply, store.settle(&settling)),
         Job::Rows { after, limit, reply } => drop(reply.answer.send(store.rows(after, limit))),
+        Job::Recall { call_id, grant, reply } => drop(reply.answer.send(store.recall(&call_id, &grant))),
         Job::Prune { older_than, reply } => drop(reply.answer.send(store.prune_rows(older_than))),
         Job::Flush => {}
     }

@@ -3,7 +3,7 @@
 use super::Action;
 use crate::guard::{
     condition::Operator,
-    limit::{Scope, Unit},
+    limit::{LONGEST_WINDOW, Scope, Unit},
 };
 
 /// A petabyte, or as many calls: far from where sums of a counter could overflow.
@@ -11,6 +11,12 @@ pub(super) const MAX_AMOUNT: u64 = 1_000_000_000_000_000;
 
 /// The most seconds that an export may be given.
 pub(super) const MAX_SECONDS: u64 = 24 * 60 * 60;
+
+/// The ledger's rows are kept at least as long as limits count back: the longest window, in days.
+pub(super) const MIN_KEEP_DAYS: u64 = LONGEST_WINDOW.as_secs() / (24 * 60 * 60);
+
+/// A century.
+pub(super) const MAX_KEEP_DAYS: u64 = 36_500;
 
 /// A key that a table may have.
 pub(super) struct Key {
@@ -164,6 +170,13 @@ pub(super) const EXPORTS: &[Key] = &[
     key("redact", Holds::Lines, "fields that never reach the disk, such as Media.Part.file"),
 ];
 
+/// The ledger.
+pub(super) const LEDGER: &[Key] = &[key(
+    "keep_days",
+    Holds::Whole(MIN_KEEP_DAYS, MAX_KEEP_DAYS),
+    "rows that are older are deleted; all are kept if not said",
+)];
+
 /// The policy.
 pub(super) const ROOT: &[Key] = &[
     required("version", Holds::Just("1"), "the language's version"),
@@ -175,4 +188,5 @@ pub(super) const ROOT: &[Key] = &[
     TOOLS,
     key("grants", Holds::Each(Names::Grants, GRANT), "rules for the calls of one grant, laid on top of the others"),
     key("exports", Holds::Table(EXPORTS), "an export stops at these, and nothing is published"),
+    key("ledger", Holds::Table(LEDGER), "what becomes of the ledger's rows"),
 ];

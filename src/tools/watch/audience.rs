@@ -1,6 +1,7 @@
 //! The names that plays are joined with: people, devices and libraries.
 
 use crate::{
+    http::HttpError,
     plex::{error::PlexError, http::Plex, items::Section},
     tools::{arguments::PlexId, error::ToolError},
 };
@@ -63,7 +64,7 @@ impl Audience {
 
     fn note(&mut self, what: &str, list: &str, error: &PlexError) {
         self.notes.push(match error {
-            PlexError::Unauthorized => format!(
+            PlexError::Http(HttpError::Unauthorized { .. }) => format!(
                 "the names of {what} are missing, because this token may not see the list of {list}: only the server's \
                  owner may"
             ),
@@ -84,7 +85,7 @@ impl Audience {
         if library.as_str().parse().is_ok_and(|key: u64| self.libraries.contains_key(&key)) {
             return Ok(());
         }
-        Err(PlexError::NotFound { what: format!("library {library}") }.into())
+        Err(PlexError::not_found(format!("library {library}")).into())
     }
 
     /// What is missing, and why; none where nothing is.

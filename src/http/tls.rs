@@ -3,7 +3,7 @@
 //! Plex servers have certificates for names below `plex.direct` while people write their IP address. "Unknown issuer" helps
 //! nobody then: the name in the certificate tells whose it is, and what to put into `PLEX_URL`.
 
-use super::error::PlexError;
+use super::error::HttpError;
 use crate::config::TlsTrust;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, OtherError, SignatureScheme,
@@ -21,19 +21,19 @@ const MAX_NAMES: usize = 5;
 const NOBODY: &str = "nobody.invalid";
 
 /// How TLS is to be spoken, or none where any certificate will do.
-pub(super) fn client_config(trust: &TlsTrust) -> Result<Option<ClientConfig>, PlexError> {
+pub(super) fn client_config(trust: &TlsTrust) -> Result<Option<ClientConfig>, HttpError> {
     let authority = match trust {
         TlsTrust::Anything => return Ok(None),
         TlsTrust::System => Vec::new(),
         TlsTrust::Authority(pem) => read_authority(pem)?,
     };
-    let setup = |error: rustls::Error| PlexError::Setup(error.to_string());
+    let setup = |error: rustls::Error| HttpError::Setup(error.to_string());
     let provider = Arc::new(aws_lc_rs::default_provider());
     let verifier = if authority.is_empty() {
         Verifier::new(Arc::clone(&provider)).map_err(setup)?
     } else {
         Verifier::new_with_extra_roots(authority, Arc::clone(&provider))
-            .map_err(|error| PlexError::Setup(format!("PLEX_CA_FILE can't be used: {error}")))?
+            .map_err(|error| HttpError::Setup(format!("PLEX_CA_FILE can't be used: {error}")))?
     };
     let mut config = with_verifier(provider, Naming(verifier)).map_err(setup)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -45,12 +45,12 @@ fn with_verifier(provider: Arc<CryptoProvider>, verifier: Naming) -> Result<Clie
     Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
 }
 
-fn read_authority(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, PlexError> {
+fn read_authority(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, HttpError> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err(PlexError::Setup("PLEX_CA_FILE holds no certificate in PEM form".into())),
-        Err(error) => Err(PlexError::Setup(format!("PLEX_CA_FILE holds no usable certificate: {error}"))),
+        Ok(_) => Err(HttpError::Setup("PLEX_CA_FILE holds no certificate in PEM form".into())),
+        Err(error) => Err(HttpError::Setup(format!("PLEX_CA_FILE holds no usable certificate: {error}"))),
     }
 }
 
