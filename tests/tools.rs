@@ -110,7 +110,7 @@ struct Public {
     special: &'static [&'static str],
 }
 
-const PUBLIC: [Public; 10] = [
+const PUBLIC: [Public; 12] = [
     Public {
         tool: "get_libraries",
         reads: true,
@@ -226,6 +226,37 @@ const PUBLIC: [Public; 10] = [
         rows: "popularContent",
         row: &["ratingKey", "title", "type", "year", "rating", "duration"],
         call: || json!({"timeRange": 3650, "metric": "plays", "mediaType": "all", "limit": 50}),
+        special: &[],
+    },
+    Public {
+        tool: "get_fully_watched",
+        reads: true,
+        arguments: &["libraryKey", "mediaType", "limit"],
+        result: &["fullyWatched", "totalCount", "libraryKey", "mediaType"],
+        rows: "fullyWatched",
+        row: &[
+            "ratingKey",
+            "title",
+            "type",
+            "year",
+            "viewCount",
+            "lastViewedAt",
+            "duration",
+            "viewOffset",
+            "rating",
+            "summary",
+        ],
+        call: || json!({"libraryKey": "1", "mediaType": "movie", "limit": 500}),
+        special: &[],
+    },
+    Public {
+        tool: "get_library_stats",
+        reads: true,
+        arguments: &["libraryKey"],
+        result: &["libraries", "totalLibraries"],
+        rows: "libraries",
+        row: &["key", "title", "type", "count", "scannedAt", "language"],
+        call: || json!({"libraryKey": "1"}),
         special: &[],
     },
 ];

@@ -548,6 +548,83 @@ async fn a_server_that_ignores_filters_and_refuses_names_is_read_right_all_the_s
     client.close().await;
 }
 
+#[tokio::test]
+async fn fully_watched_is_what_was_played_to_the_end() {
+    let (plex, home) = home(sample()).await;
+    let client = home.connect().await;
+    let number = |item: &Value, name: &str| item[name].as_u64().unwrap_or(0);
+    for (kind, paths) in [
+        ("all", vec!["1/all?type=1", "2/all?type=2"]),
+        ("movie", vec!["1/all?type=1"]),
+        ("show", vec!["2/all?type=2"]),
+        ("season", vec!["2/all?type=3"]),
+        ("episode", vec!["2/all?type=4"]),
+    ] {
+        let mut expected = Vec::new();
+        for path in paths {
+            for item in rows(&as_plex_json(&plex, &format!("/library/sections/{path}")).await["Metadata"]) {
+                let leaves = number(item, "leafCount");
+                let watched =
+                    if leaves > 0 { number(item, "viewedLeafCount") == leaves } else { number(item, "viewCount") > 0 };
+                if watched {
+                    let last = item["lastViewedAt"].as_i64().unwrap();
+                    expected.push((std::cmp::Reverse(last), item["ratingKey"].as_str().unwrap().to_owned()));
+                }
+            }
+        }
+        expected.sort();
+        let expected: Vec<String> = expected.into_iter().map(|(_, key)| key).collect();
+        assert!(!expected.is_empty(), "{kind}");
+        let mut listed = Vec::new();
+        loop {
+            let arguments = json!({"mediaType": kind, "limit": 7, "offset": listed.len()});
+            let part = client.call("get_fully_watched", arguments).await;
+            assert_eq!((&part["totalSize"], &part["totalCount"]), (&json!(expected.len()), &json!(expected.len())));
+            for row in rows(&part["fullyWatched"]) {
+                assert!(row["library"].is_string() && row["title"].is_string(), "{row}");
+                listed.push(row["ratingKey"].as_str().unwrap().to_owned());
+            }
+            if part.get("nextOffset").is_none() {
+                break;
+            }
+        }
+        assert_eq!(listed, expected, "{kind}");
+    }
+    let films = client.call("get_fully_watched", json!({"mediaType": "movie", "limit": 1000})).await;
+    let again: Vec<_> = rows(&films["fullyWatched"]).iter().filter(|row| row["viewOffset"].is_u64()).collect();
+    assert!(!again.is_empty(), "films that are being watched once more are fully watched all the same");
+    // What is marked as watched, and as unwatched, changes the list.
+    let before = films["totalCount"].as_u64().unwrap();
+    for (action, change) in [("scrobble", 1), ("unscrobble", 0)] {
+        let path = format!("/:/{action}?identifier=com.plexapp.plugins.library&key=1000");
+        let put = reqwest::Client::new().put(format!("{}{path}", plex.url())).header("X-Plex-Token", support::TOKEN);
+        assert!(put.send().await.unwrap().status().is_success());
+        let now = client.call("get_fully_watched", json!({"mediaType": "movie"})).await;
+        assert_eq!(now["totalCount"], before + change, "{action}");
+    }
+    let (error, _) = client.fail("get_fully_watched", json!({"libraryKey": "3"})).await;
+    assert!(error.contains("libraryKey is of a library without items of this mediaType"), "{error}");
+    client.close().await;
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_know_the_filter_makes_nothing_watched() {
+    let film = |title: &str, rest: &str| format!("title=\"{title}\" duration=\"100\" {rest}");
+    let household = Household::default()
+        .library(1, "movie", "Films")
+        .item(1, "movie", 11, &film("Never", ""), "")
+        .item(1, "movie", 12, &film("Nearly", "viewOffset=\"99\""), "")
+        .item(1, "movie", 13, &film("Once", "viewCount=\"1\" lastViewedAt=\"1700000000\""), "")
+        .item(1, "movie", 14, &film("Odd", "viewCount=\"many\""), "");
+    let (_server, home) = household.start().await;
+    let client = home.connect().await;
+    let watched = client.call("get_fully_watched", json!({})).await;
+    let titles: Vec<_> = rows(&watched["fullyWatched"]).iter().map(|row| row["title"].as_str().unwrap()).collect();
+    assert_eq!(titles, ["Once"]);
+    assert_eq!(watched["totalCount"], 1);
+    client.close().await;
+}
+
 /// What the server needs for a page, as real ones do.
 const SLOW: std::time::Duration = std::time::Duration::from_millis(150);
 

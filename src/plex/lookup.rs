@@ -15,8 +15,8 @@ use std::{
 
 /// Items a request: a path of two kilobytes at the most, which every server and proxy takes.
 pub const BATCH: usize = 200;
-/// Children that an item's facts don't need. They are most of its bytes; servers that don't know the parameter send them.
-const NOT_NEEDED: &str = "Media,Image,UltraBlurColors,Genre,Country,Collection,Director,Writer,Producer,Role,Rating,\
+/// Children that are not needed where only an item's own attributes are. They are most of its bytes; servers that don't know the parameter send them.
+pub const NOT_NEEDED: &str = "Media,Image,UltraBlurColors,Genre,Country,Collection,Director,Writer,Producer,Role,Rating,\
                           Label,Field,Mood,Style,Similar,Chapter,Marker,Extras,Review";
 
 /// What the analysis of plays needs to know of an item.

@@ -244,7 +244,7 @@ impl<'x> Row<'_, 'x> {
     }
 
     /// The row's children that are called `name` in JSON.
-    pub(super) fn children(&self, name: &str) -> impl Iterator<Item = Self> {
+    pub fn children(&self, name: &str) -> impl Iterator<Item = Self> {
         let groups = &self.arena.groups;
         let mut at = self.arena.nodes.get(self.node).map_or(NONE, |node| node.first_group);
         while let Some(group) = groups.get(at).filter(|group| json_name(group.name.of(self.text)) != name) {

@@ -2,6 +2,7 @@
 
 mod audience;
 mod chart;
+mod get_fully_watched;
 mod get_popular_content;
 mod get_recently_watched;
 mod get_user_stats;
@@ -18,6 +19,7 @@ use super::ToolDef;
 pub const TOOLS: &[ToolDef] = &[
     ToolDef::of::<get_recently_watched::GetRecentlyWatched>(),
     ToolDef::of::<get_watch_history::GetWatchHistory>(),
+    ToolDef::of::<get_fully_watched::GetFullyWatched>(),
     ToolDef::of::<get_watch_stats::GetWatchStats>(),
     ToolDef::of::<get_user_stats::GetUserStats>(),
     ToolDef::of::<get_popular_content::GetPopularContent>(),

@@ -31,10 +31,9 @@ impl Audience {
         account: Option<&PlexId>,
         library: Option<&PlexId>,
     ) -> Result<Self, ToolError> {
-        let (accounts, devices, sections) = tokio::join!(plex.accounts(), plex.devices(), plex.sections());
-        let libraries =
-            sections?.into_iter().filter_map(|section| Some((section.key.as_deref()?.parse().ok()?, section)));
-        let mut audience = Self { libraries: libraries.collect(), ..Self::default() };
+        let (accounts, devices, libraries) =
+            tokio::join!(plex.accounts(), plex.devices(), Self::sections(plex, library));
+        let mut audience = Self { libraries: libraries?, ..Self::default() };
         match accounts {
             Ok(accounts) => {
                 let named = accounts.into_iter().filter_map(|account| {
@@ -58,8 +57,20 @@ impl Audience {
             }
             Err(error) => audience.note("devices", "devices", &error),
         }
-        audience.check_library(library)?;
         Ok(audience)
+    }
+
+    /// All libraries by their keys, among which the one that is asked for must be.
+    pub(super) async fn sections(plex: &Plex, library: Option<&PlexId>) -> Result<BTreeMap<u64, Section>, ToolError> {
+        let sections = plex.sections().await?.into_iter();
+        let sections: BTreeMap<u64, Section> =
+            sections.filter_map(|section| Some((section.key.as_deref()?.parse().ok()?, section))).collect();
+        match library {
+            Some(key) if !key.as_str().parse().is_ok_and(|key: u64| sections.contains_key(&key)) => {
+                Err(PlexError::not_found(format!("library {key}")).into())
+            }
+            _ => Ok(sections),
+        }
     }
 
     fn note(&mut self, what: &str, list: &str, error: &PlexError) {
@@ -78,14 +89,6 @@ impl Audience {
             return Ok(());
         }
         Err(ToolError::argument("userId", "is no account of this server: get_user_stats lists them with their ids"))
-    }
-
-    fn check_library(&self, library: Option<&PlexId>) -> Result<(), ToolError> {
-        let Some(library) = library else { return Ok(()) };
-        if library.as_str().parse().is_ok_and(|key: u64| self.libraries.contains_key(&key)) {
-            return Ok(());
-        }
-        Err(PlexError::not_found(format!("library {library}")).into())
     }
 
     /// What is missing, and why; none where nothing is.
