@@ -1,14 +1,32 @@
-//! Tools about what is watched and what is to be watched.
+//! Tools that tell what was played, by whom and how much, and what to play next.
 
 mod add_to_watchlist;
+mod audience;
+mod chart;
+mod get_fully_watched;
+mod get_popular_content;
+mod get_recently_watched;
+mod get_user_stats;
+mod get_watch_history;
+mod get_watch_stats;
 mod get_watchlist;
+mod period;
+mod reading;
 mod remove_from_watchlist;
+mod tally;
+mod watch_row;
 pub(super) mod wish;
 
 use super::ToolDef;
 
 /// The tools of this group.
 pub const TOOLS: &[ToolDef] = &[
+    ToolDef::of::<get_recently_watched::GetRecentlyWatched>(),
+    ToolDef::of::<get_watch_history::GetWatchHistory>(),
+    ToolDef::of::<get_fully_watched::GetFullyWatched>(),
+    ToolDef::of::<get_watch_stats::GetWatchStats>(),
+    ToolDef::of::<get_user_stats::GetUserStats>(),
+    ToolDef::of::<get_popular_content::GetPopularContent>(),
     ToolDef::of::<get_watchlist::GetWatchlist>(),
     ToolDef::of::<add_to_watchlist::AddToWatchlist>(),
     ToolDef::of::<remove_from_watchlist::RemoveFromWatchlist>(),

@@ -12,6 +12,7 @@
 )]
 
 pub mod contract;
+pub mod household;
 pub mod trouble;
 
 use plex_mcp::demo::{Options, SamplePlex};
@@ -170,6 +171,19 @@ pub async fn as_plex_json(plex: &SamplePlex, path: &str) -> Value {
     let request = reqwest::Client::new().get(format!("{}{path}", plex.url())).header("X-Plex-Token", TOKEN);
     let text = request.header("Accept", "application/json").send().await.unwrap().text().await.unwrap();
     serde_json::from_str::<Value>(&text).unwrap()["MediaContainer"].clone()
+}
+
+/// Runs a script of `tests/python`, which gets the settings as the binary would and hands them on. Gives what it printed.
+pub async fn run_python(python: &str, script: &str, home: &Home) -> String {
+    let settings = home.command();
+    let mut check = Command::new(python);
+    check.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(script));
+    check.arg(env!("CARGO_BIN_EXE_plex-mcp"));
+    check.envs(settings.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let run = check.output().await.unwrap();
+    let said = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    said
 }
 
 fn collect(base: &Path, dir: &Path, files: &mut Vec<String>) {
