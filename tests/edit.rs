@@ -582,3 +582,43 @@ async fn an_edit_that_is_not_answered_or_not_taken_says_so() {
         assert_eq!(changes(&plex).len(), 1);
     }
 }
+
+#[tokio::test]
+async fn a_dry_run_asks_no_one_and_says_that_someone_would_be_asked() {
+    let (plex, home) = home(Options::default()).await;
+    home.policy(
+        "version = \"1\"\ndefault = \"deny\"\n[kinds.write]\naction = \"ask\"\n[kinds.destructive]\naction = \"ask\"\n",
+    );
+    let client = home.connect().await;
+    for (tool, arguments) in [
+        ("mark_watched", json!({"ratingKey": UNSEEN})),
+        ("mark_unwatched", json!({"ratingKey": SEEN})),
+        ("rate_media", json!({"ratingKey": UNSEEN, "rating": 1})),
+        ("update_metadata", json!({"ratingKey": SEEN, "title": "X"})),
+        ("update_metadata_from_json", json!({"ratingKey": SEEN, "metadata": {"title": "X"}})),
+        ("create_playlist", json!({"title": "X", "type": "video", "ratingKeys": [SEEN]})),
+        ("add_to_playlist", json!({"playlistId": "1700000000", "ratingKey": "1020"})),
+        ("remove_from_playlist", json!({"playlistId": "1700000000", "playlistItemId": "1"})),
+        ("clear_playlist", json!({"playlistId": "1700000000", "confirm": true})),
+        ("delete_playlist", json!({"playlistId": "1700000000"})),
+        ("add_to_watchlist", json!({"ratingKey": UNSEEN})),
+        ("remove_from_watchlist", json!({"plexGuid": item(&plex, "1001").await["guid"]})),
+    ] {
+        let mut dry = arguments.clone();
+        dry["dryRun"] = true.into();
+        let dry = client.call(tool, dry).await;
+        let kind = if matches!(tool, "mark_watched" | "create_playlist" | "add_to_playlist" | "add_to_watchlist") {
+            "write"
+        } else {
+            "destructive"
+        };
+        assert_eq!(dry["dryRun"]["decision"], "ask", "{tool}: {dry}");
+        assert_eq!(dry["dryRun"]["rule"], format!("/kinds/{kind}/action"), "{tool}: {dry}");
+        assert!(dry["summary"].as_str().is_some_and(|summary| summary.len() > 10), "{tool}: {dry}");
+        // The same in earnest is asked about, also where the caller says that it is confirmed.
+        let (text, _) = client.fail(tool, arguments).await;
+        assert!(text.contains("approv"), "{tool}: {text}");
+    }
+    client.close().await;
+    assert_eq!(changes(&plex), [] as [&str; 0]);
+}
