@@ -9,5 +9,7 @@ pub mod items;
 pub mod json;
 pub mod lenient;
 pub mod pager;
+pub mod playlists;
 pub mod redaction;
+pub mod sessions;
 pub mod xml;

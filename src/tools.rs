@@ -10,6 +10,7 @@ pub mod error;
 pub mod filters;
 pub mod library;
 pub mod listing;
+pub mod playlists;
 pub mod schema;
 pub mod text;
 pub mod watch;
@@ -28,7 +29,7 @@ use serde_json::{Map, Value};
 use std::{future::Future, panic::AssertUnwindSafe, sync::LazyLock, time::Duration};
 
 /// Every group of tools.
-pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS, watch::TOOLS];
+pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS, watch::TOOLS, playlists::TOOLS];
 
 /// A tool of this server.
 pub trait Tool: JsonSchema + 'static {

@@ -18,6 +18,12 @@ pub enum PlexError {
         /// Scheme, host and port.
         address: String,
     },
+    /// The token is good, but not the owner's.
+    #[error("only the server's owner may see {what}: set PLEX_TOKEN to the owner's token")]
+    OwnerOnly {
+        /// What was asked for, in words.
+        what: String,
+    },
     /// The answer is not Plex's XML.
     #[error("the Plex server's answer can't be read: {0}")]
     Xml(#[from] super::xml::XmlError),
@@ -38,11 +44,17 @@ impl PlexError {
         matches!(self, Self::Http(HttpError::NotFound { .. }))
     }
 
+    /// Whether the credential was refused.
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self, Self::Http(HttpError::Unauthorized { .. }))
+    }
+
     /// The stable code that clients see.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Http(error) => error.code(),
             Self::NoApi { .. } => "wrong_address",
+            Self::OwnerOnly { .. } => "unauthorized",
             Self::Xml(_) => "bad_answer",
         }
     }

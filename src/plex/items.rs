@@ -9,6 +9,7 @@ use super::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::collections::HashMap;
 
 /// The kinds of item that libraries hold, by their names in Plex's answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +36,24 @@ pub enum MediaType {
 }
 
 impl MediaType {
+    /// Every type.
+    pub const ALL: [Self; 9] = [
+        Self::Movie,
+        Self::Show,
+        Self::Season,
+        Self::Episode,
+        Self::Artist,
+        Self::Album,
+        Self::Track,
+        Self::Photo,
+        Self::Collection,
+    ];
+
+    /// The type with this name in Plex's answers.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// Plex's number for the type, as the `type` parameter takes it.
     pub fn number(self) -> &'static str {
         match self {
@@ -176,6 +195,9 @@ pub struct Media {
     pub audio_codec: Option<String>,
     #[serde(deserialize_with = "lenient::integer")]
     pub audio_channels: Option<i64>,
+    /// Whether this version is the one that is played.
+    #[serde(deserialize_with = "lenient::flag")]
+    pub selected: bool,
     #[serde(deserialize_with = "lenient::list", rename = "Part")]
     pub parts: Vec<Part>,
 }
@@ -189,6 +211,9 @@ pub struct Part {
     pub file: Option<String>,
     #[serde(deserialize_with = "lenient::integer")]
     pub size: Option<i64>,
+    /// `directplay` or `transcode`, while it is played.
+    #[serde(deserialize_with = "lenient::text")]
+    pub decision: Option<String>,
     #[serde(deserialize_with = "lenient::list", rename = "Stream")]
     pub streams: Vec<Stream>,
 }
@@ -225,6 +250,8 @@ pub struct Item {
     pub kind: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub title: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub title_sort: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub original_title: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
@@ -281,6 +308,9 @@ pub struct Item {
     pub library_section_id: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub library_section_title: Option<String>,
+    /// The item's place in a playlist that is a list; the same item has another one each time that it is in it.
+    #[serde(deserialize_with = "lenient::text", rename = "playlistItemID")]
+    pub playlist_item_id: Option<String>,
     #[serde(deserialize_with = "lenient::number")]
     pub score: Option<f64>,
     #[serde(deserialize_with = "lenient::text")]
@@ -325,6 +355,9 @@ pub struct Hub {
 /// Rows a request where a tool asks for more; Plex answers pages of this size in well under a second.
 const WINDOW_PAGE_ROWS: u64 = 500;
 
+/// Keys in one request, so that addresses stay short enough for every proxy.
+const BATCH: usize = 100;
+
 /// Part of a list, and where it stands in the whole.
 #[derive(Debug)]
 pub struct Window<T> {
@@ -338,7 +371,7 @@ pub struct Window<T> {
 
 impl<T> Window<T> {
     /// Cuts the window out of a list that came as a whole.
-    fn of_whole(items: Vec<T>, offset: u64, limit: u64) -> Self {
+    pub fn of_whole(items: Vec<T>, offset: u64, limit: u64) -> Self {
         let total = items.len() as u64;
         let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX);
         let next = offset.saturating_add(limit);
@@ -371,12 +404,24 @@ impl Plex {
         offset: u64,
         limit: u64,
     ) -> Result<Window<T>, PlexError> {
-        self.window_of_pages(request, offset, limit, WINDOW_PAGE_ROWS).await
+        self.window_by(&["ratingKey"], request, offset, limit).await
+    }
+
+    /// The same for a list whose rows are told apart by the first of these attributes that they have.
+    pub async fn window_by<T: DeserializeOwned>(
+        &self,
+        identity: &[&str],
+        request: Get,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Window<T>, PlexError> {
+        self.window_of_pages(identity, request, offset, limit, WINDOW_PAGE_ROWS).await
     }
 
     /// The same of a service that takes no larger pages than `page_rows`.
     pub(super) async fn window_of_pages<T: DeserializeOwned>(
         &self,
+        identity: &[&str],
         request: Get,
         offset: u64,
         limit: u64,
@@ -391,7 +436,8 @@ impl Plex {
             let mut count = PageCount::default();
             page.for_each(&mut arena, |row| {
                 count.rows += 1;
-                if Pager::is_new(&mut keys, row.attribute("ratingKey").as_deref()) {
+                let key = identity.iter().find_map(|name| row.attribute(name));
+                if Pager::is_new(&mut keys, key.as_deref()) {
                     count.new += 1;
                     items.extend(decode(row, &mut buffer));
                 }
@@ -433,16 +479,6 @@ impl Plex {
         self.rows(&request.with("type", media_type.number())).await
     }
 
-    /// Those of the items that the server has, with everything that it tells of them, in one request.
-    pub async fn items(&self, rating_keys: &[&str]) -> Result<Vec<Item>, PlexError> {
-        let request = Get::new("items by their keys", ["library", "metadata", &rating_keys.join(",")]);
-        match self.rows(&request.with("includeGuids", "1")).await {
-            // None of them is there any more.
-            Err(error) if error.is_not_found() => Ok(Vec::new()),
-            answer => answer,
-        }
-    }
-
     /// Items of one type with these global ids, of all libraries, in one request.
     pub async fn items_by_guid(&self, media_type: MediaType, guids: &[&str]) -> Result<Vec<Item>, PlexError> {
         let request = Get::new("items by their global ids", ["library", "all"]).with("type", media_type.number());
@@ -455,6 +491,22 @@ impl Plex {
         let what = format!("item {rating_key}");
         let request = Get::new(what.clone(), ["library", "metadata", rating_key]).with("includeGuids", "1");
         self.rows(&request).await?.into_iter().next().ok_or_else(|| PlexError::not_found(what))
+    }
+
+    /// The items with these keys, as far as the server has them, in the order of the keys.
+    pub async fn items(&self, keys: &[String]) -> Result<Vec<Item>, PlexError> {
+        let mut found: HashMap<String, Item> = HashMap::new();
+        let wanted: Vec<&str> = keys.iter().map(String::as_str).collect();
+        for batch in wanted.chunks(BATCH) {
+            let joined = batch.join(",");
+            let request = Get::new(format!("{} items", batch.len()), ["library", "metadata", joined.as_str()]);
+            let rows: Vec<Item> = match self.rows(&request).await {
+                Err(error) if error.is_not_found() => Vec::new(),
+                rows => rows?,
+            };
+            found.extend(rows.into_iter().filter_map(|item| Some((item.rating_key.clone()?, item))));
+        }
+        Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
     }
 }
 

@@ -1,9 +1,11 @@
 //! Tools that read a library, and the one that exports it.
 
 mod export_library;
+mod get_editable_fields;
 mod get_libraries;
 mod get_library_items;
 mod get_media_details;
+mod get_recently_added;
 mod search_media;
 
 use super::ToolDef;
@@ -14,5 +16,7 @@ pub const TOOLS: &[ToolDef] = &[
     ToolDef::of::<get_library_items::GetLibraryItems>(),
     ToolDef::of::<get_media_details::GetMediaDetails>(),
     ToolDef::of::<search_media::SearchMedia>(),
+    ToolDef::of::<get_recently_added::GetRecentlyAdded>(),
+    ToolDef::of::<get_editable_fields::GetEditableFields>(),
     ToolDef::of::<export_library::ExportLibrary>(),
 ];
