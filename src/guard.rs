@@ -13,6 +13,7 @@
 //!
 //! The first refusal ends the call and names its rule. A refused call takes nothing from any limit.
 
+mod account;
 mod approval;
 mod catalogue;
 mod clock;
@@ -31,6 +32,7 @@ mod reload;
 mod self_test;
 mod subject;
 
+pub use account::{Account, LimitAccount, ToolAccount};
 pub(crate) use approval::heading;
 pub use approval::{Answer, Ask, BadState, Opened, Person, Question, Returned, Unapproved};
 pub use catalogue::{Argument, Catalogue, ValueType};
@@ -39,12 +41,15 @@ pub use condition::{Condition, Operator, Sense};
 pub use explain::{Asked, Explanation, Left};
 pub(crate) use ledger::IN_CLIENT;
 pub use ledger::{
-    Approvable, Audit, DayOfTool, Decision, Filter, Ledger, LedgerError, Recalled, Row, Said, Verification, Way,
+    Approvable, Audit, ChainEnd, DayOfTool, Decision, Filter, Ledger, LedgerError, MAX_BEFORE_BYTES, Recalled, Row,
+    Said, Verification, Way,
 };
 pub use limit::{Limit, Scope, Unit};
 pub use permit::{Change, Cleared, Destroy, Effect, Permit, Proofs, Read, Write};
 pub use plan::{Affected, Amounts, Facts, Outcome, Plan, Settlement};
-pub use policy::{Action, Approval, ExportCaps, Matched, Policy, PolicyError, PolicyErrors, SHIPPED, Verdict};
+pub use policy::{
+    Action, Approval, AttemptsRule, ExportCaps, Matched, Policy, PolicyError, PolicyErrors, SHIPPED, Verdict,
+};
 pub use preview::{Foreseen, Preview};
 pub use refusal::{ApprovalId, CallId, Code, Refusal};
 pub use reload::Standing;

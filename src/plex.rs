@@ -1,6 +1,7 @@
 //! The client of a Plex Media Server: HTTP, XML, and lists read page by page.
 
 mod attributes;
+pub mod change;
 pub mod discover;
 pub mod error;
 pub mod fields;

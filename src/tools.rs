@@ -6,8 +6,11 @@
 
 pub mod arguments;
 pub mod call;
+pub mod change;
+pub mod edit;
 pub mod error;
 pub mod filters;
+pub mod guard;
 pub mod library;
 pub mod listing;
 pub mod playlists;
@@ -29,7 +32,7 @@ use serde_json::{Map, Value};
 use std::{future::Future, panic::AssertUnwindSafe, sync::LazyLock, time::Duration};
 
 /// Every group of tools.
-pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS, watch::TOOLS, playlists::TOOLS];
+pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS, watch::TOOLS, playlists::TOOLS, edit::TOOLS, guard::TOOLS];
 
 /// A tool of this server.
 pub trait Tool: JsonSchema + 'static {
@@ -262,6 +265,7 @@ fn outcome(error: Option<&ToolError>, kind: Kind) -> Outcome {
     match error {
         None => Outcome::Ok,
         Some(ToolError::Cancelled) => Outcome::Cancelled,
+        Some(ToolError::Unsettled { .. }) => Outcome::Unknown,
         Some(ToolError::TimedOut(_) | ToolError::Internal) if kind != Kind::Read => Outcome::Unknown,
         Some(_) => Outcome::Failed,
     }

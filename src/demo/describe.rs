@@ -110,7 +110,7 @@ impl Scene<'_> {
     pub(crate) fn field(&self, out: &mut Encoder, place: Place, key: &str, base: impl FnOnce(&mut Encoder)) {
         match self.overlay.field(place, key) {
             Some("") => {}
-            Some(text) if key == "year" && text.parse::<u32>().is_ok() => out.literal(key, text),
+            Some(text) if matches!(key, "year" | "rating") && text.parse::<f64>().is_ok() => out.literal(key, text),
             Some(text) => out.text(key, text),
             None => base(out),
         }
@@ -147,7 +147,8 @@ impl Scene<'_> {
                 ],
             ),
         }
-        if (self.detail.full || self.detail.located || self.detail.score.is_some())
+        let alone = self.detail.full || self.detail.located || self.detail.entry.is_some();
+        if (alone || self.detail.score.is_some())
             && let Some(section) = section(place.section())
         {
             out.text("librarySectionTitle", section.title);
@@ -267,7 +268,7 @@ impl Scene<'_> {
         };
         match self.overlay.changed(place).and_then(|changed| changed.tags.get(filter)) {
             Some(edited) => {
-                for text in edited {
+                for (text, _) in edited {
                     one(tag_id(text), &|out| out.piece(text));
                 }
             }

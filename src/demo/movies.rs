@@ -135,7 +135,7 @@ pub(crate) fn base_tags(seed: u64, n: u64, family: &str) -> Vec<(u64, Phrase)> {
         "director" => people(1, 1),
         "writer" => people(2, 2),
         "producer" => people(4, 2),
-        "role" => people(3, 3 + n % 5),
+        "actor" => people(3, 3 + n % 5),
         "collection" => collection_of(n).map(|at| (200 + at, collection_title(at))).into_iter().collect(),
         _ => Vec::new(),
     }
@@ -170,7 +170,7 @@ pub(crate) fn describe(scene: &Scene<'_>, out: &mut Encoder, n: u64) {
     for family in [COLLECTION_TAG, DIRECTOR_TAG, WRITER_TAG, PRODUCER_TAG, LABEL_TAG] {
         scene.tags(out, place, family, &base_tags(seed, n, family.1));
     }
-    media::roles(scene, out, &base_tags(seed, n, "role"), "actor");
+    media::roles(scene, out, place, &base_tags(seed, n, "actor"));
     media::chapters(scene, out, duration(scene.catalog, place));
     scene.session(out);
     scene.locked(out, place);
@@ -209,8 +209,13 @@ fn attributes(scene: &Scene<'_>, out: &mut Encoder, n: u64) {
         titles::summary(out, &mut dice, sentences);
         out.end();
     });
-    if let Some(rating) = rating(seed, n) {
-        out.tenths("rating", rating);
+    let critics = rating(seed, n);
+    scene.field(out, place, "rating", |out| {
+        if let Some(rating) = critics {
+            out.tenths("rating", rating);
+        }
+    });
+    if let Some(rating) = critics {
         out.tenths("audienceRating", (rating + dice.below(14)).min(100));
     }
     scene.watch(out, place);

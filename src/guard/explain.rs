@@ -23,6 +23,11 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// A condition, of no call yet.
+    pub(super) fn unasked(condition: &Arc<Condition>) -> Self {
+        Self { condition: Arc::clone(condition), says: None }
+    }
+
     /// The rule, as a JSON pointer.
     pub fn rule(&self) -> &str {
         &self.condition.rule

@@ -26,7 +26,8 @@ pub use approvals::{Approvable, Said, Way};
 pub use audit::{Audit, DayOfTool, Filter};
 pub use error::LedgerError;
 pub use recall::Recalled;
-pub use row::{Decision, Row};
+pub use row::{Decision, MAX_BEFORE_BYTES, Row};
+pub use store::ChainEnd;
 pub use verify::Verification;
 
 use super::{

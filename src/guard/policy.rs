@@ -147,10 +147,13 @@ impl Default for ExportCaps {
 
 /// The policy's `attempts`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct AttemptsRule {
-    pub(super) window: Duration,
-    pub(super) max: u64,
-    pub(super) burst: NonZeroU32,
+pub struct AttemptsRule {
+    /// The window's length.
+    pub window: Duration,
+    /// Attempts in a window.
+    pub max: u64,
+    /// Attempts at once.
+    pub burst: NonZeroU32,
 }
 
 type Verdicts = HashMap<&'static str, Verdict>;
@@ -159,6 +162,7 @@ type Verdicts = HashMap<&'static str, Verdict>;
 #[derive(Debug)]
 pub struct Policy {
     hash: String,
+    default: Action,
     verdicts: Verdicts,
     grants: HashMap<String, Verdicts>,
     attempts: Option<AttemptsRule>,
@@ -190,6 +194,7 @@ impl Policy {
         };
         Ok(Self {
             hash,
+            default: document.default,
             verdicts: verdicts(None),
             grants: document.grants.iter().map(|(name, level)| (name.clone(), verdicts(Some(level)))).collect(),
             attempts: document.attempts,
@@ -204,6 +209,7 @@ impl Policy {
     pub fn shipped<'a>(tools: impl Into<Catalogue<'a>>) -> Self {
         Self::parse(SHIPPED, tools).unwrap_or_else(|errors| Self {
             hash: "0".repeat(16),
+            default: Action::Deny,
             verdicts: HashMap::new(),
             grants: HashMap::new(),
             attempts: None,
@@ -246,6 +252,11 @@ impl Policy {
             (format!("{grants:?} {:?} {:?} {:?}", policy.attempts, policy.exports, policy.keep_days), rules)
         };
         rules(self) == rules(other)
+    }
+
+    /// What is done with tools that no rule names.
+    pub fn default_action(&self) -> Action {
+        self.default
     }
 
     /// The caps of exports.

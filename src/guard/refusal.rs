@@ -124,7 +124,7 @@ impl Refusal {
     }
 
     /// Rounded up, so that who waits that long is not refused again.
-    fn retry_after_seconds(&self) -> Option<u64> {
+    pub fn retry_after_seconds(&self) -> Option<u64> {
         self.retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
     }
 }

@@ -76,6 +76,6 @@ impl Discover {
         if let Some(media_type) = media_type {
             request = request.with("type", media_type.number());
         }
-        self.service.window_of_pages(&["ratingKey"], request, offset, limit, PAGE_ROWS).await
+        self.service.window_of_pages(request, offset, limit, PAGE_ROWS).await
     }
 }

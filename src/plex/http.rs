@@ -3,7 +3,8 @@
 use super::error::PlexError;
 use crate::{
     config::{PlexServer, Secret, TlsTrust},
-    http::{Endpoint, PATIENCE, Sent, Transport, Upstream},
+    guard::Cleared,
+    http::{Change, Endpoint, PATIENCE, Sent, Transport, Upstream},
 };
 use bytes::Bytes;
 use reqwest::{
@@ -74,6 +75,13 @@ impl Plex {
     /// Reads an answer whole, trying again where the failure is a passing one.
     pub async fn get(&self, request: &Get) -> Result<String, PlexError> {
         Ok(into_text(self.transport.get(request).await?))
+    }
+}
+
+impl Plex {
+    /// Sends a change, once, and gives what is answered.
+    pub(super) async fn change(&self, cleared: &Cleared<'_>, change: &Change) -> Result<String, PlexError> {
+        Ok(into_text(self.transport.change(cleared, change).await?))
     }
 }
 

@@ -404,10 +404,21 @@ impl Plex {
         offset: u64,
         limit: u64,
     ) -> Result<Window<T>, PlexError> {
-        self.window_by(&["ratingKey"], request, offset, limit).await
+        self.read_window(&["ratingKey"], WINDOW_PAGE_ROWS, request, offset, limit).await
     }
 
-    /// The same for a list whose rows are told apart by the first of these attributes that they have.
+    /// The same of a service that takes no larger pages than `page_rows`.
+    pub(super) async fn window_of_pages<T: DeserializeOwned>(
+        &self,
+        request: Get,
+        offset: u64,
+        limit: u64,
+        page_rows: u64,
+    ) -> Result<Window<T>, PlexError> {
+        self.read_window(&["ratingKey"], page_rows, request, offset, limit).await
+    }
+
+    /// The same of a list whose rows are told apart by the first of these attributes that they have.
     pub async fn window_by<T: DeserializeOwned>(
         &self,
         identity: &[&str],
@@ -415,17 +426,16 @@ impl Plex {
         offset: u64,
         limit: u64,
     ) -> Result<Window<T>, PlexError> {
-        self.window_of_pages(identity, request, offset, limit, WINDOW_PAGE_ROWS).await
+        self.read_window(identity, WINDOW_PAGE_ROWS, request, offset, limit).await
     }
 
-    /// The same of a service that takes no larger pages than `page_rows`.
-    pub(super) async fn window_of_pages<T: DeserializeOwned>(
+    async fn read_window<T: DeserializeOwned>(
         &self,
         identity: &[&str],
+        page_rows: u64,
         request: Get,
         offset: u64,
         limit: u64,
-        page_rows: u64,
     ) -> Result<Window<T>, PlexError> {
         let size = limit.min(page_rows);
         let mut pager = Pager::new(self.clone(), request, size, offset, offset.saturating_add(limit));
@@ -493,20 +503,29 @@ impl Plex {
         self.rows(&request).await?.into_iter().next().ok_or_else(|| PlexError::not_found(what))
     }
 
-    /// The items with these keys, as far as the server has them, in the order of the keys.
-    pub async fn items(&self, keys: &[String]) -> Result<Vec<Item>, PlexError> {
+    /// Those of the items that the server has, with everything that it tells of them, in the order of the keys.
+    pub async fn items(&self, keys: &[impl AsRef<str> + Sync]) -> Result<Vec<Item>, PlexError> {
         let mut found: HashMap<String, Item> = HashMap::new();
-        let wanted: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let wanted: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
         for batch in wanted.chunks(BATCH) {
             let joined = batch.join(",");
             let request = Get::new(format!("{} items", batch.len()), ["library", "metadata", joined.as_str()]);
-            let rows: Vec<Item> = match self.rows(&request).await {
+            let rows: Vec<Item> = match self.rows(&request.with("includeGuids", "1")).await {
                 Err(error) if error.is_not_found() => Vec::new(),
                 rows => rows?,
             };
             found.extend(rows.into_iter().filter_map(|item| Some((item.rating_key.clone()?, item))));
         }
-        Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
+        Ok(wanted.iter().filter_map(|&key| found.remove(key)).collect())
+    }
+
+    /// What can be played at or below an item: a show's episodes, an artist's tracks.
+    pub async fn leaves(&self, rating_key: &str) -> Result<Vec<Item>, PlexError> {
+        let request = Get::new(
+            format!("the episodes or tracks of item {rating_key}"),
+            ["library", "metadata", rating_key, "allLeaves"],
+        );
+        Ok(self.window(request, 0, u64::MAX).await?.items)
     }
 }
 

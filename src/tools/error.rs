@@ -4,7 +4,7 @@ use super::arguments::ArgumentErrors;
 use crate::{
     app::PlexUnavailable,
     export::ExportError,
-    guard::{Code, Question, Refusal, Unapproved},
+    guard::{Code, LedgerError, Question, Refusal, Unapproved},
     plex::error::PlexError,
 };
 use serde_json::{Value, json};
@@ -34,6 +34,42 @@ pub enum ToolError {
     /// There is no export.
     #[error(transparent)]
     Export(#[from] ExportError),
+    /// Nothing that can be relied on came back, and the change does not show.
+    #[error("it can't be told whether this was done: {summary} ({cause}); look at how it stands before you try again")]
+    Unsettled {
+        /// What was to be done.
+        summary: String,
+        /// What went wrong.
+        cause: String,
+        /// The change's name, where it can be undone.
+        change_id: Option<String>,
+    },
+    /// Plex confirmed a change of which nothing shows.
+    #[error("Plex accepted the request, but nothing of it shows: {summary}")]
+    NotApplied {
+        /// What was to be done.
+        summary: String,
+    },
+    /// A long change came to its end in the middle.
+    #[error("only {done} of {total} parts were done, the other {} were not: {summary} ({cause})", .total - .done)]
+    Partly {
+        /// What was to be done.
+        summary: String,
+        /// How many items were changed.
+        done: u64,
+        /// How many were to be changed.
+        total: u64,
+        /// What went wrong.
+        cause: String,
+        /// The change's name, where it can be undone.
+        change_id: Option<String>,
+    },
+    /// A change that can't be taken back.
+    #[error("this can't be undone: {0}")]
+    NotUndoable(String),
+    /// The ledger could not be read.
+    #[error("the audit ledger can't be read: {0}")]
+    Ledger(LedgerError),
     /// The client gave the call up.
     #[error("the call was cancelled")]
     Cancelled,
@@ -85,6 +121,11 @@ impl ToolError {
             Self::Setting(_) => "not_configured",
             Self::Plex(error) => error.code(),
             Self::Export(error) => error.code(),
+            Self::Unsettled { .. } => "outcome_unknown",
+            Self::NotApplied { .. } => "not_applied",
+            Self::Partly { .. } => "partly_done",
+            Self::NotUndoable(_) => "not_undoable",
+            Self::Ledger(_) => "ledger_unavailable",
             Self::Cancelled => "cancelled",
             Self::TimedOut(_) => "timeout",
             Self::Internal => "internal",
@@ -97,6 +138,9 @@ impl ToolError {
             Self::Refused(refusal) => refusal.structured(),
             Self::Arguments(errors) => {
                 json!({"code": self.code(), "message": self.to_string(), "fields": errors.fields()})
+            }
+            Self::Unsettled { change_id: Some(id), .. } | Self::Partly { change_id: Some(id), .. } => {
+                json!({"code": self.code(), "message": self.to_string(), "changeId": id})
             }
             _ => json!({"code": self.code(), "message": self.to_string()}),
         }

@@ -18,6 +18,11 @@ pub fn clean(value: &mut Value) {
     }
 }
 
+/// A text without what `clean` takes out.
+pub fn cleaned(text: &str) -> String {
+    text.chars().filter(|c| !is_unseen(*c)).collect()
+}
+
 /// The first `most` characters of `text`, with an ellipsis where something was cut.
 pub fn shorten(text: String, most: usize) -> String {
     match text.char_indices().nth(most) {

@@ -3,8 +3,8 @@
 use super::{
     LedgerError, Settling,
     approvals::{self, Approvable, Approvals, Found, Granted, NewQuestion},
-    chain::{Chain, Event},
-    head::HeadFile,
+    chain::{self, Chain, Event},
+    head::{self, HeadFile},
     key::beside,
     prune,
     recall::{self, Recalled},
@@ -65,8 +65,21 @@ pub(super) enum Judged {
 pub(in crate::guard) struct State {
     /// What the window of each holds.
     pub(in crate::guard) held: Vec<u64>,
+    /// What each says by itself.
+    pub(in crate::guard) over: Vec<Option<Over>>,
     /// The one that would refuse, by its place.
     pub(in crate::guard) refused: Option<(usize, Over)>,
+    /// How far the chain goes.
+    pub(in crate::guard) chain: ChainEnd,
+}
+
+/// The end of a ledger's chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainEnd {
+    /// The last entry's number.
+    pub entries: u64,
+    /// The first 16 hexadecimal digits of its code.
+    pub code: String,
 }
 
 impl Store {
@@ -246,12 +259,16 @@ impl Store {
         let count =
             Count { conn: &tx, boot: self.boot_row, follows_others: self.boot.follows_others, lost: self.lost, now };
         let refused = check(&count, &mut self.counters, asks)?;
-        let mut held = Vec::with_capacity(asks.len());
+        let (mut held, mut over) = (Vec::with_capacity(asks.len()), Vec::with_capacity(asks.len()));
         for ask in asks {
             let counter = self.counters.find(&tx, &ask.limit)?.unwrap_or(UNUSED);
             held.push(count.held(counter, &ask.limit, &ask.grant)?);
+            over.push(count.check(counter, &ask.limit, &ask.grant, ask.amount)?);
         }
-        Ok(State { held, refused })
+        let (n, code) = chain::last(&tx)?;
+        let mut code = head::hex(&code);
+        code.truncate(16);
+        Ok(State { held, over, refused, chain: ChainEnd { entries: n.unsigned_abs(), code } })
     }
 
     /// Writes a row that takes nothing, and forgets the question that ends with it.
