@@ -16,6 +16,7 @@ pub mod pager;
 pub mod playlists;
 pub mod posters;
 pub mod redaction;
+pub mod sessions;
 pub mod stream;
 mod window;
 pub mod xml;

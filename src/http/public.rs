@@ -72,15 +72,14 @@ impl PublicUrl {
         }
         let host = url.host_str().ok_or(PublicError::NoAddress)?.trim_end_matches('.').to_ascii_lowercase();
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        let public = match literal {
-            Ok(address) => is_public(address),
+        let public = if let Ok(address) = literal {
+            is_public(address)
+        } else {
             // Names without a dot, and these, are of the own network.
-            Err(_) => {
-                let own =
-                    ["localhost", "local", "internal", "home.arpa", "lan", "home", "corp", "test", "invalid", "onion"];
-                let last_is = |own: &&str| host == **own || host.ends_with(&format!(".{own}"));
-                host.contains('.') && !own.iter().any(last_is)
-            }
+            let own =
+                ["localhost", "local", "internal", "home.arpa", "lan", "home", "corp", "test", "invalid", "onion"];
+            let last_is = |own: &&str| host == **own || host.ends_with(&format!(".{own}"));
+            host.contains('.') && !own.iter().any(last_is)
         };
         if public { Ok(Self(url)) } else { Err(PublicError::NotPublic) }
     }
@@ -177,30 +176,29 @@ fn is_public(address: IpAddr) -> bool {
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
-    let special = match (a, b, c) {
+    !matches!(
+        (a, b, c),
         (0 | 10 | 127 | 224.., ..)
-        | (100, 64..=127, _)
-        | (169, 254, _)
-        | (172, 16..=31, _)
-        | (192, 168, _)
-        | (192, 0, 0 | 2)
-        | (192, 31, 196)
-        | (192, 52, 193)
-        | (192, 88, 99)
-        | (192, 175, 48)
-        | (198, 18..=19, _)
-        | (198, 51, 100)
-        | (203, 0, 113) => true,
-        _ => false,
-    };
-    !special
+            | (100, 64..=127, _)
+            | (169, 254, _)
+            | (172, 16..=31, _)
+            | (192, 168, _)
+            | (192, 0, 0 | 2)
+            | (192, 31, 196)
+            | (192, 52, 193)
+            | (192, 88, 99)
+            | (192, 175, 48)
+            | (198, 18..=19, _)
+            | (198, 51, 100)
+            | (203, 0, 113)
+    )
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
     match segments {
         // Teredo, benchmarks, documentation, and 6to4, which leads to an address inside.
-        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..=0xfff, ..] => false,
+        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..=0xfff, ..] => false,
         // All that is given out.
         [0x2000..=0x3fff, ..] => true,
         _ => false,

@@ -95,7 +95,7 @@ pub(in crate::tools) async fn edit<E: Change>(
         summary: summary(item, &differences, posters.as_ref().map(|(poster, ..)| *poster)),
         facts: facts::of_items(&[item], 1),
         affected: facts::affected(&[item], 1),
-        before: differences.before(item, &key, posters.as_ref().map(|(.., before)| before)),
+        before: Some(differences.before(item, &key, posters.as_ref().map(|(.., before)| before))),
         undoes,
         needed: !differences.fields.is_empty() || !differences.tags.is_empty() || posters.is_some(),
         dry_run,
@@ -212,7 +212,7 @@ impl Differences {
         }
     }
 
-    fn before(&self, item: &Item, key: &str, poster: Option<&PosterBefore>) -> Option<Before> {
+    fn before(&self, item: &Item, key: &str, poster: Option<&PosterBefore>) -> Before {
         let field = |(field, to, _): &(Field, String, bool)| {
             let name = field.names().1;
             FieldBefore { name: name.to_owned(), from: field.of(item), locked: is_locked(item, name), to: to.clone() }
@@ -221,12 +221,12 @@ impl Differences {
             let name = family.names().1;
             TagsBefore { family: name.to_owned(), from: family.of(item), locked: is_locked(item, name), to: to.clone() }
         };
-        Some(Before::Metadata {
+        Before::Metadata {
             rating_key: key.to_owned(),
             fields: self.fields.iter().map(field).collect(),
             tags: self.tags.iter().map(family).collect(),
             poster: poster.cloned(),
-        })
+        }
     }
 
     fn parameters(&self, item: &Item) -> Vec<(String, String)> {

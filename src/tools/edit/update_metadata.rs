@@ -136,7 +136,7 @@ impl Tool for UpdateMetadata {
             return Err(ToolError::argument("title", "or another field is required: what to change"));
         }
         let item = call.plex().await?.item(args.rating_key.as_str()).await?;
-        let wanted = wanted(&item, fields, tags, args.lock)?;
+        let wanted = wanted(&item, &fields, tags, args.lock)?;
         let edited = metadata::edit(call, &item, wanted, None, args.dry_run).await?;
         Ok(out(&args.rating_key, edited))
     }
@@ -194,7 +194,7 @@ impl Fields {
 /// The edit that is meant.
 pub(super) fn wanted(
     item: &Item,
-    fields: Fields,
+    fields: &Fields,
     tags: [(Family, Option<Vec<String>>); 4],
     lock: bool,
 ) -> Result<Wanted, ToolError> {

@@ -173,7 +173,7 @@ impl Tool for UpdateMetadataFromJson {
             return Err(ToolError::argument("metadata", "must hold a field to change, unless a poster is given"));
         }
         let item = call.plex().await?.item(rating_key.as_str()).await?;
-        let mut wanted = wanted(&item, fields, tags, lock)?;
+        let mut wanted = wanted(&item, &fields, tags, lock)?;
         wanted.poster = poster.map(|poster| (poster, lock));
         let edited = metadata::edit(call, &item, wanted, None, dry_run).await?;
         Ok(Out {

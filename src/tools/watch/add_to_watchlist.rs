@@ -17,7 +17,7 @@ pub(super) struct AddToWatchlist;
 pub(super) struct Args {
     /// The ratingKey of a film or a show of this server.
     rating_key: Option<PlexId>,
-    /// The title's global id, such as plex://movie/5d776b59ad5437001f79c6f8.
+    /// The title's global id, such as `plex://movie/5d776b59ad5437001f79c6f8`.
     #[schemars(length(min = 1, max = 100))]
     plex_guid: Option<String>,
     /// Only say what would be done and what the policy would decide.
