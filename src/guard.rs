@@ -256,6 +256,7 @@ impl Guard {
                 call_id: call,
             });
         };
+        let draft = draft.about(&plan.affected);
         for condition in &verdict.conditions {
             let says = condition.of_facts(&plan.facts);
             if says != Says::Pass {

@@ -25,12 +25,13 @@ use tokio::{
     process::Command,
 };
 
-const TOOLS: [(&str, &str); 5] = [
+const TOOLS: [(&str, &str); 6] = [
     ("get_libraries", "read"),
     ("get_library_items", "read"),
     ("get_media_details", "read"),
     ("search_media", "read"),
     ("export_library", "write"),
+    ("get_policy", "read"),
 ];
 const LIBRARIES: [&str; 4] = ["Movies", "TV Shows", "Music", "Photos"];
 
@@ -87,7 +88,7 @@ async fn tools_are_shown_with_what_the_policy_says_of_each() {
          [tools.get_media_details]\naction = \"deny\"\n[tools.get_libraries]\n\
          limits = [{ counter = \"lists\", window = \"hour\", max = 7 }]\n",
     );
-    let says = ["allow", "allow", "deny", "hidden", "ask"];
+    let says = ["allow", "allow", "deny", "hidden", "ask", "allow"];
     let table = home.run(&["tools"]).await.done();
     let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[0], ["TOOL", "KIND", "SERVICE", "POLICY", "LIMITS"]);

@@ -32,7 +32,7 @@ use super::{
     plan::{Affected, Amounts, Outcome, Settlement},
     subject::Kind,
 };
-use flood::Floods;
+use flood::{Fate, Floods};
 use serde_json::{Map, Value};
 use std::{
     path::{Path, PathBuf},
@@ -212,12 +212,25 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Ends the call with a row of that decision.
+    /// Says what the call would touch.
+    #[must_use]
+    pub(super) fn about(mut self, affected: &Affected) -> Self {
+        if let Some(row) = &mut self.row {
+            row.affected = affected.clone();
+        }
+        self
+    }
+
+    /// Ends the call with a row of that decision, or with one more on the row that all share that are alike.
     pub(super) async fn refuse(mut self, decision: Decision, rule: Option<&str>) -> Result<(), LedgerError> {
         let Some(mut row) = self.row.take() else { return Ok(()) };
         row.decision = decision;
         row.rule = rule.map(ToOwned::to_owned);
-        self.ledger.request(|reply| Job::Note { row, reply: Some(reply) }).await
+        match self.ledger.shared.floods.refused(row, Instant::now()) {
+            Fate::Write(row) => self.ledger.request(|reply| Job::Note { row, reply: Some(reply) }).await,
+            Fate::Begun => self.ledger.send(Job::Flush),
+            Fate::Counted => Ok(()),
+        }
     }
 
     /// Looks whether the limits would let the call pass, and takes nothing. Where they would not, the call ends with a row.

@@ -235,6 +235,11 @@ impl Client {
         tools.iter().map(|tool| (tool.name.to_string(), fewest_arguments(&tool.input_schema))).collect()
     }
 
+    /// The same of the tools that ask Plex.
+    pub async fn every_plex_call(&self) -> Vec<(String, Value)> {
+        self.every_call().await.into_iter().filter(|(tool, _)| tool != "get_policy").collect()
+    }
+
     pub async fn close(self) {
         self.service.cancel().await.unwrap();
     }

@@ -116,7 +116,8 @@ impl Store {
             .map_err(|cause| LedgerError::Open { path: self.path.clone(), cause })
     }
 
-    /// Counts all limits, and takes from all of them or from none, with the row, in one transaction.
+    /// Counts all limits, and takes from all of them with the row in one transaction, or from none: then the row says which
+    /// limit refused, and is still to be written.
     pub(super) fn admit(&mut self, row: &mut Row, asks: &[Ask], durable: bool) -> Result<Judged, LedgerError> {
         self.in_place()?;
         self.set_durable(durable)?;
@@ -140,10 +141,8 @@ impl Store {
         if let Some((ask, over)) = refused {
             row.decision = Decision::Limit;
             row.rule = asks.get(ask).map(|ask| ask.limit.rule.clone());
-            let row = row::insert(&tx, row, time_ms)?;
-            let link = self.chain.append(&tx, Event::Whole, row.seq, None, row.all())?;
+            // What this boot was widened to stays.
             tx.commit()?;
-            self.chain.committed(link);
             return Ok(Judged::Over { ask, over });
         }
         // Until it is settled, and for ever if this process is killed before that.
@@ -170,7 +169,7 @@ impl Store {
         Ok(Judged::Passed { seq, takes })
     }
 
-    /// Looks whether the limits on calls are used up already; where one is, the row is written.
+    /// Looks whether the limits on calls are used up already; where one is, the row says so and is still to be written.
     pub(super) fn look(&mut self, row: &mut Row, asks: &[Ask]) -> Result<Option<(usize, Over)>, LedgerError> {
         self.in_place()?;
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Deferred)?;
@@ -182,7 +181,6 @@ impl Store {
         if let Some((ask, _)) = refused {
             row.decision = Decision::Limit;
             row.rule = asks.get(ask).map(|ask| ask.limit.rule.clone());
-            self.insert(row)?;
         }
         Ok(refused)
     }

@@ -2,7 +2,7 @@
 
 use super::{
     Admission, Draft, Entry, Ledger, LedgerError, Looked, Settling,
-    flood::Floods,
+    flood::{FLOOD, Fate, Floods},
     report,
     row::{Decision, Row},
     store::{Judged, State, Store},
@@ -16,9 +16,6 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
-
-/// Refusals that are alike are gathered for that long.
-const FLOOD: Duration = Duration::from_secs(1);
 
 /// The head of the chain may lag behind that long: one write is then for all rows of a burst, and no call waits for it.
 const HEAD: Duration = Duration::from_millis(10);
@@ -67,7 +64,7 @@ pub(super) enum Job {
     Rows { after: i64, limit: u32, reply: Reply<Vec<Row>> },
     /// Delete some of the rows that are older than that.
     Prune { older_than: Duration, reply: Reply<u64> },
-    /// Write what is counted in a second from now.
+    /// Wake up: something was counted that is to be written.
     Flush,
 }
 
@@ -80,8 +77,7 @@ pub(super) fn run(mut store: Store, jobs: &Receiver<Job>, floods: &Floods) {
             Some(at) => jobs.recv_timeout(at.saturating_duration_since(Instant::now())),
         };
         match job {
-            Ok(Job::Flush) => flush_at = flush_at.or(Some(Instant::now() + FLOOD)),
-            Ok(job) => serve(&mut store, job),
+            Ok(job) => serve(&mut store, floods, job),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
@@ -89,6 +85,9 @@ pub(super) fn run(mut store: Store, jobs: &Receiver<Job>, floods: &Floods) {
         if flush_at.is_some_and(|at| at <= now) {
             flush_at = None;
             flush(&mut store, floods);
+        }
+        if floods.is_waiting(now) {
+            flush_at = flush_at.or(Some(now + FLOOD));
         }
         if head_at.is_some_and(|at| at <= now) {
             store.keep_head();
@@ -102,12 +101,20 @@ pub(super) fn run(mut store: Store, jobs: &Receiver<Job>, floods: &Floods) {
 }
 
 fn flush(store: &mut Store, floods: &Floods) {
-    for row in floods.drain() {
+    for row in floods.drain(Instant::now()) {
         report(store.insert(&row));
     }
 }
 
-fn serve(store: &mut Store, job: Job) {
+/// Writes the refusal that a limit made, or counts it.
+fn refused(store: &mut Store, floods: &Floods, row: Box<Row>) -> Result<(), LedgerError> {
+    match floods.refused(row, Instant::now()) {
+        Fate::Write(row) => store.insert(&row),
+        Fate::Begun | Fate::Counted => Ok(()),
+    }
+}
+
+fn serve(store: &mut Store, floods: &Floods, job: Job) {
     match job {
         Job::Admit { mut row, asks, ledger, started, reply } => {
             if !reply.is_waited_for() {
@@ -126,6 +133,7 @@ fn serve(store: &mut Store, job: Job) {
                     settled: false,
                 })),
                 Judged::Over { ask, over } => {
+                    refused(store, floods, row)?;
                     let limit = asks.into_iter().nth(ask).ok_or(LedgerError::Stopped)?.limit;
                     Ok(Admission::Over { limit, over })
                 }
@@ -138,14 +146,14 @@ fn serve(store: &mut Store, job: Job) {
             if !reply.is_waited_for() {
                 return give_up(store, *row, reply.unheard());
             }
-            let looked = store.look(&mut row, &asks).map(|refused| {
-                if let Some((limit, over)) =
-                    refused.and_then(|(ask, over)| Some((asks.into_iter().nth(ask)?.limit, over)))
+            let looked = store.look(&mut row, &asks).and_then(|over| {
+                if let Some((limit, over)) = over.and_then(|(ask, over)| Some((asks.into_iter().nth(ask)?.limit, over)))
                 {
-                    return Looked::Over { limit, over };
+                    refused(store, floods, row)?;
+                    return Ok(Looked::Over { limit, over });
                 }
                 draft.row = Some(row);
-                Looked::Passes(draft)
+                Ok(Looked::Passes(draft))
             });
             // A draft that finds no one waiting ends its call when it is dropped here.
             drop(reply.answer.send(looked));
