@@ -21,6 +21,7 @@ use super::{
     condition::{Condition, Says},
     limit::Limit,
     names::named,
+    plan::Facts,
     subject::{Kind, Subject},
 };
 use document::{Document, Level};
@@ -47,6 +48,17 @@ named! {
     }
 }
 
+named! {
+    /// Where a person approves the calls of a tool whose action is to ask.
+    pub enum Approval {
+        /// In the client, where it can put a question; else from the command line. That a client says yes is no proof that a
+        /// person did.
+        Client = "client",
+        /// From the command line, by whoever can read the ledger and its key, whatever the client says.
+        OutOfBand = "out_of_band",
+    }
+}
+
 /// What the policy says of one tool.
 #[derive(Clone, Debug)]
 pub struct Verdict {
@@ -54,6 +66,8 @@ pub struct Verdict {
     pub subject: Subject,
     /// What is done with its calls.
     pub action: Action,
+    /// Where a person approves its calls, if they ask.
+    pub approval: Approval,
     /// Whether the action comes from the policy's default, because no block states one.
     pub by_default: bool,
     /// Whether it is neither listed nor callable.
@@ -74,10 +88,21 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// What is told of a call that a person has to approve: the policy's own reason, where it gives one, and `text`.
+    pub(super) fn asks_because(&self, text: &str) -> String {
+        self.reason.as_ref().map_or_else(|| text.to_owned(), |own| format!("{own}: {text}"))
+    }
+
     /// The first condition that refuses a call with these arguments, which are as they were decoded, defaults filled in.
     /// What conditions say of facts is not known yet.
     pub fn refused_by(&self, arguments: &Map<String, Value>) -> Option<&Condition> {
         self.conditions.iter().map(Arc::as_ref).find(|condition| condition.of_arguments(arguments) != Says::Pass)
+    }
+
+    /// The first condition that refuses a call with these facts, and what it says.
+    pub(super) fn refused_by_facts(&self, facts: &Facts) -> Option<(&Condition, Says)> {
+        let mut says = self.conditions.iter().map(|condition| (condition.as_ref(), condition.of_facts(facts)));
+        says.find(|(_, says)| *says != Says::Pass)
     }
 }
 

@@ -11,10 +11,11 @@
     reason = "a test fails by panicking, and each test file uses its own part of this"
 )]
 
+pub mod contract;
 pub mod trouble;
 
 use plex_mcp::demo::{Options, SamplePlex};
-use plex_mcp::guard::{Ledger, Row};
+use plex_mcp::guard::{Ledger, Row, Service};
 use rmcp::{
     ClientHandler, RoleClient, ServiceExt as _,
     model::{CallToolRequestParams, CallToolResult, ProgressNotificationParam},
@@ -89,6 +90,8 @@ impl Home {
             .env("HOME", self.dir.path())
             .env("PLEX_URL", &self.url)
             .env("PLEX_TOKEN", TOKEN)
+            // The sample server is Plex Discover, too.
+            .env("PLEX_DISCOVER_URL", format!("{}/discover", self.url))
             .env("PLEX_POLICY", self.path("policy.toml"))
             .env("PLEX_LEDGER", self.path("ledger.db"))
             .env("PLEX_EXPORT_DIR", self.exports())
@@ -235,9 +238,11 @@ impl Client {
         tools.iter().map(|tool| (tool.name.to_string(), fewest_arguments(&tool.input_schema))).collect()
     }
 
-    /// The same of the tools that ask Plex.
-    pub async fn every_plex_call(&self) -> Vec<(String, Value)> {
-        self.every_call().await.into_iter().filter(|(tool, _)| tool != "get_policy").collect()
+    /// Those of them whose tools ask the Plex server and nobody else.
+    pub async fn plex_calls(&self) -> Vec<(String, Value)> {
+        let mut calls = self.every_call().await;
+        calls.retain(|(name, _)| plex_mcp::tools::find(name).unwrap().subject.service == Service::Plex);
+        calls
     }
 
     pub async fn close(self) {

@@ -98,7 +98,7 @@ impl Decided {
     fn refused(refusal: &Refusal) -> Self {
         use crate::guard::Code;
         let word = match refusal.code {
-            Code::ApprovalRequired => "ask",
+            Code::ApprovalRequired | Code::ApprovalDeclined | Code::ApprovalExpired => "ask",
             Code::Limit | Code::NeverFits | Code::Attempts => "limit",
             Code::DefaultDeny | Code::Denied | Code::LedgerUnavailable | Code::FactUnavailable => "deny",
         };
