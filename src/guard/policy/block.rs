@@ -59,7 +59,13 @@ pub(super) struct Blocks<'c> {
 
 impl<'c> Blocks<'c> {
     pub(super) fn new(catalogue: Catalogue<'c>) -> Self {
-        Self { catalogue, arguments: HashMap::new(), limits: Limits::default(), may_be_relaxed: false, warnings: Vec::new() }
+        Self {
+            catalogue,
+            arguments: HashMap::new(),
+            limits: Limits::default(),
+            may_be_relaxed: false,
+            warnings: Vec::new(),
+        }
     }
 
     /// The blocks of kinds, services and tools that a table holds.

@@ -187,7 +187,9 @@ fn rules_that_a_denial_keeps_from_being_asked_are_warned_of() {
     let rules = "[tools.export_library]\naction = \"deny\"\nrate_limit = { max = 1, window = 1 }\n";
     let warned = |rest: &str| parse(&format!("version = \"1\"\n{rules}{rest}")).warnings().len();
     assert_eq!(warned(""), 1);
-    assert!(parse(&format!("version = \"1\"\n{rules}")).warnings()[0].contains("/tools/export_library: action = \"deny\""));
+    assert!(
+        parse(&format!("version = \"1\"\n{rules}")).warnings()[0].contains("/tools/export_library: action = \"deny\"")
+    );
     // A grant may allow what they are for.
     assert_eq!(warned("[grants.kitchen.tools.export_library]\naction = \"allow\"\n"), 0);
     let of_grant = "[grants.kitchen.tools.search_media]\naction = \"deny\"\nrate_limit = { max = 1, window = 1 }\n";
