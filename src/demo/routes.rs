@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::demo::Deviations;
 use crate::demo::answers::{self, Listing};
 use crate::demo::catalog::{Catalog, Place};
+use crate::demo::deck;
 use crate::demo::describe::{Detail, Scene};
 use crate::demo::discover;
 use crate::demo::encode::{CONTAINER, Encoder, Format};
@@ -14,7 +15,7 @@ use crate::demo::listing::{self, Recent, Rows};
 use crate::demo::media;
 use crate::demo::meta;
 use crate::demo::playlists::{self, Playlists};
-use crate::demo::plays;
+use crate::demo::plays::{self, RecentPlays};
 use crate::demo::posters;
 use crate::demo::query::{Page, Query, Window};
 use crate::demo::search;
@@ -28,6 +29,7 @@ pub(crate) struct Library {
     pub(crate) catalog: Catalog,
     pub(crate) overlay: RwLock<Overlay>,
     pub(crate) recent: Recent,
+    recent_plays: RecentPlays,
     started: Instant,
 }
 
@@ -56,13 +58,20 @@ pub(crate) enum Answer {
     /// Done, with nothing to say.
     Done,
     BadRequest,
+    Forbidden,
     NotFound,
 }
 
 impl Library {
     pub(crate) fn new(catalog: Catalog) -> Self {
         let overlay = RwLock::new(Overlay::new(&catalog));
-        Self { catalog, overlay, recent: Recent::default(), started: Instant::now() }
+        Self {
+            catalog,
+            overlay,
+            recent: Recent::default(),
+            recent_plays: RecentPlays::default(),
+            started: Instant::now(),
+        }
     }
 
     /// The server's time in Unix seconds.
@@ -92,6 +101,7 @@ impl Library {
             ("GET", ["library", "sections"] | ["library", "sections", "all"]) => {
                 document(&|out| answers::sections(out, catalog))
             }
+            ("GET", ["accounts" | "devices"]) if deviations.guest.is_some() => Answer::Forbidden,
             ("GET", ["accounts"]) => document(&answers::accounts),
             ("GET", ["devices"]) => document(&|out| answers::devices(out, catalog)),
             ("GET", ["hubs", "search"]) => self.search(request),
@@ -101,13 +111,23 @@ impl Library {
                 None => Answer::BadRequest,
             },
             ("GET", ["library", "recentlyAdded"]) => self.recently_added(request, deviations),
-            ("GET", ["library", "onDeck"] | ["hubs", "continueWatching", "items"]) => self.on_deck(request, deviations),
-            ("GET", ["status", "sessions"]) => self.sessions(request, deviations),
+            ("GET", ["library", "onDeck"] | ["hubs", "continueWatching", "items"]) => {
+                self.list(request, deviations, |scene| Rows::Places(Arc::new(deck::places(scene))))
+            }
+            ("GET", ["hubs", "continueWatching"]) => {
+                let overlay = self.overlay.read().unwrap_or_else(PoisonError::into_inner);
+                let detail = Detail { located: true, ..Detail::default() };
+                let scene = Scene { catalog, overlay: &overlay, detail };
+                document(&|out| deck::hub(&scene, out, request.query.number("count")))
+            }
+            ("GET", ["status", "sessions"]) => {
+                self.list(request, deviations, |scene| Rows::Sessions(Arc::new(sessions::plays(scene.catalog))))
+            }
             (_, ["discover", rest @ ..]) => discover::answer(self, request, rest),
             (method, ["playlists", rest @ ..]) => self.playlists(request, deviations, method, rest),
-            ("GET", ["status", "sessions", "history", "all"]) => {
-                self.list(request, deviations, |scene| Rows::Plays(plays::select(scene, &request.query)))
-            }
+            ("GET", ["status", "sessions", "history", "all"]) => self.list(request, deviations, |scene| {
+                Rows::Plays(plays::select(scene, &self.recent_plays, &request.query, deviations.guest))
+            }),
             (method, ["library", "sections", id, rest @ ..]) => {
                 let Some(section) = id.parse().ok().and_then(section) else { return Answer::NotFound };
                 self.section(request, deviations, section, method, rest)
@@ -141,7 +161,17 @@ impl Library {
         let detail = Detail { guids: request.query.flag("includeGuids"), ..Detail::default() };
         let rows = rows(&Scene { catalog: &self.catalog, overlay: &overlay, detail });
         let page = request.window.cut(rows.len(), deviations, request.shrunk);
-        Listing { rows, page, detail, section: None, parent: None, all_leaves: false, meta: None }
+        let without = request.query.get("excludeElements").unwrap_or("").split(',').filter(|name| !name.is_empty());
+        Listing {
+            rows,
+            page,
+            detail,
+            section: None,
+            parent: None,
+            all_leaves: false,
+            meta: None,
+            without: without.map(str::to_owned).collect(),
+        }
     }
 
     fn section(
@@ -295,14 +325,6 @@ impl Library {
         })
     }
 
-    fn sessions(&self, request: &Request<'_>, deviations: &Deviations) -> Answer {
-        let playing = sessions::playing(&self.catalog).into_iter().collect();
-        let mut listing = self.listing(request, deviations, |_| Rows::Places(Arc::new(playing)));
-        listing.detail.session = true;
-        listing.detail.located = true;
-        Answer::Listing(Box::new(listing))
-    }
-
     fn playlists(&self, request: &Request<'_>, deviations: &Deviations, method: &str, rest: &[&str]) -> Answer {
         let query = &request.query;
         let number = |text: &str| text.parse::<u64>().unwrap_or(0);
@@ -411,25 +433,6 @@ impl Library {
                 .collect();
             newest.sort_by_key(|place| std::cmp::Reverse(crate::demo::describe::added_at(*place)));
             Rows::Places(Arc::new(newest))
-        })
-    }
-
-    /// What is in progress, most recent first: among the first films and shows of the library.
-    fn on_deck(&self, request: &Request<'_>, deviations: &Deviations) -> Answer {
-        self.list(request, deviations, |scene| {
-            let mut begun: Vec<(Option<i64>, Place)> = [Kind::Movie, Kind::Episode]
-                .into_iter()
-                .flat_map(|kind| {
-                    let section = section_of(kind);
-                    let count = scene.catalog.count(section, kind).min(2_000);
-                    (0..count).filter_map(move |i| scene.catalog.at(section, kind, i))
-                })
-                .map(|place| (scene.overlay.watch(scene.catalog, place), place))
-                .filter(|(watch, _)| watch.offset.is_some())
-                .map(|(watch, place)| (watch.last, place))
-                .collect();
-            begun.sort_by_key(|(last, place)| (std::cmp::Reverse(*last), *place));
-            Rows::Places(Arc::new(begun.into_iter().map(|(_, place)| place).collect()))
         })
     }
 }

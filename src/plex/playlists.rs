@@ -3,8 +3,9 @@
 use super::{
     error::PlexError,
     http::{Get, Plex},
-    items::Item,
+    items::{Item, Window},
     lenient,
+    window::{self, Reading},
     xml::Document,
 };
 use serde::Deserialize;
@@ -31,6 +32,18 @@ pub struct Playlist {
     /// Whether it is rules that find items, not a list of items.
     #[serde(deserialize_with = "lenient::flag")]
     pub smart: bool,
+    /// The address below which its items are.
+    #[serde(deserialize_with = "lenient::text")]
+    pub key: Option<String>,
+    /// Length of all items in milliseconds.
+    #[serde(deserialize_with = "lenient::integer")]
+    pub duration: Option<i64>,
+    /// When it was made, in seconds since 1970.
+    #[serde(deserialize_with = "lenient::integer")]
+    pub added_at: Option<i64>,
+    /// When it was last changed, in seconds since 1970.
+    #[serde(deserialize_with = "lenient::integer")]
+    pub updated_at: Option<i64>,
     /// How many items it has.
     #[serde(deserialize_with = "lenient::integer")]
     pub leaf_count: Option<i64>,
@@ -39,11 +52,35 @@ pub struct Playlist {
     pub content: Option<String>,
 }
 
+/// An item that is in a list twice has two entries; what a smart one finds has none.
+const ENTRIES: Reading = Reading {
+    page_rows: window::PAGE_ROWS,
+    key: |row| row.attribute("playlistItemID").or_else(|| row.attribute("ratingKey"))?.parse().ok(),
+};
+
 impl Plex {
     /// All playlists that the account sees.
     pub async fn playlists(&self) -> Result<Vec<Playlist>, PlexError> {
-        let request = Get::new("the list of playlists", ["playlists"]).with("type", "15");
+        let request = Get::new("the list of playlists", ["playlists"]);
         Ok(self.window(request, 0, u64::MAX).await?.items)
+    }
+
+    /// Part of the list of playlists, of one type and of one sort if that is said.
+    pub async fn playlists_window(
+        &self,
+        playlist_type: Option<&str>,
+        smart: Option<bool>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Window<Playlist>, PlexError> {
+        let mut request = Get::new("the list of playlists", ["playlists"]);
+        if let Some(playlist_type) = playlist_type {
+            request = request.with("playlistType", playlist_type);
+        }
+        if let Some(smart) = smart {
+            request = request.with("smart", if smart { "1" } else { "0" });
+        }
+        self.window(request, offset, limit).await
     }
 
     /// The playlist with this number.
@@ -57,7 +94,13 @@ impl Plex {
     /// What a playlist plays, in its order. An item that is in it twice comes twice.
     pub async fn entries(&self, key: &str) -> Result<Vec<Item>, PlexError> {
         let request = Get::new(format!("the items of playlist {key}"), ["playlists", key, "items"]);
-        Ok(self.window_by(&["playlistItemID", "ratingKey"], request, 0, u64::MAX).await?.items)
+        Ok(self.window_by(ENTRIES, request, 0, u64::MAX).await?.items)
+    }
+
+    /// Part of what a playlist plays.
+    pub async fn entries_window(&self, key: &str, offset: u64, limit: u64) -> Result<Window<Item>, PlexError> {
+        let request = Get::new(format!("the items of playlist {key}"), ["playlists", key, "items"]);
+        self.window_by(ENTRIES, request, offset, limit).await
     }
 
     /// The server's own id, which addresses of its items begin with.
