@@ -5,12 +5,15 @@ mod chart;
 mod get_fully_watched;
 mod get_popular_content;
 mod get_recently_watched;
+mod get_recommendations;
 mod get_user_stats;
 mod get_watch_history;
 mod get_watch_stats;
 mod period;
 mod reading;
 mod tally;
+mod taste;
+mod titles;
 mod watch_row;
 
 use super::ToolDef;
@@ -23,4 +26,5 @@ pub const TOOLS: &[ToolDef] = &[
     ToolDef::of::<get_watch_stats::GetWatchStats>(),
     ToolDef::of::<get_user_stats::GetUserStats>(),
     ToolDef::of::<get_popular_content::GetPopularContent>(),
+    ToolDef::of::<get_recommendations::GetRecommendations>(),
 ];

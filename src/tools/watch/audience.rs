@@ -116,6 +116,11 @@ impl Audience {
         self.devices.get(&id).cloned().unwrap_or_default()
     }
 
+    /// The libraries by their keys.
+    pub(super) fn libraries(&self) -> &BTreeMap<u64, Section> {
+        &self.libraries
+    }
+
     /// The title of a library.
     pub(super) fn library(&self, key: u64) -> Option<&str> {
         self.libraries.get(&key)?.title.as_deref()
