@@ -12,7 +12,7 @@ use crate::{
     export::directory::Exports,
     guard::{Guard, Kind, Ledger, LedgerError, Policy, PolicyErrors, SHIPPED, SelfTestFailed},
     http::Sent,
-    plex::{error::PlexError, http::Plex},
+    plex::{discover::Discover, error::PlexError, http::Plex},
     tools,
 };
 use std::{
@@ -39,6 +39,7 @@ pub struct App {
     reads: Semaphore,
     changes: Semaphore,
     plex: OnceCell<Plex>,
+    discover: OnceCell<Discover>,
     /// Counts how often other tools came to be listed.
     pub(crate) relisted: Sender<u64>,
     /// What begins to look after the policy, once.
@@ -126,6 +127,10 @@ fn load_to_serve(source: &PolicySource, exports: &Path) -> Result<(Policy, Optio
 
 /// Refuses a ledger that others may write to, and a key of it that they may read. What is not there yet is made safe.
 fn check_ledger(config: &Config) -> Result<(), StartError> {
+    // What is no file the ledger refuses itself, with the setting's name.
+    if config.ledger.metadata().is_ok_and(|found| !found.is_file()) {
+        return Ok(());
+    }
     let files = ["", ".head", ".marker", "-wal", "-shm"].map(|ending| Ledger::beside(&config.ledger, ending));
     let checked = files.iter().try_for_each(|file| check_unchangeable(file));
     checked.and_then(|()| check_secret(&config.ledger_key)).map_err(StartError::LedgerUnsafe)
@@ -169,6 +174,7 @@ impl App {
             reads: Semaphore::new(MAX_READS),
             changes: Semaphore::new(MAX_CHANGES),
             plex: OnceCell::new(),
+            discover: OnceCell::new(),
             relisted: Sender::default(),
             watch: Mutex::new(Some(watch)),
         })
@@ -188,6 +194,9 @@ impl App {
             && matches!(server.tls, crate::config::TlsTrust::Anything)
         {
             tracing::warn!("PLEX_INSECURE_TLS is on: the certificate of the Plex server is not checked");
+        }
+        if let Err(error) = &self.config.discover {
+            tracing::error!("{error}");
         }
         if let Err(error) = self.exports.prepare() {
             tracing::error!("{error}");
@@ -211,5 +220,13 @@ impl App {
         let server = self.config.plex.as_ref().map_err(Clone::clone)?;
         let plex = self.plex.get_or_try_init(|| async { Plex::new(server) }).await?;
         Ok(plex.for_call(sent))
+    }
+
+    /// The client of Plex Discover for one call.
+    pub(crate) async fn discover(&self, sent: &Sent) -> Result<Discover, PlexUnavailable> {
+        let server = self.config.plex.as_ref().map_err(Clone::clone)?;
+        let address = self.config.discover.as_ref().map_err(Clone::clone)?;
+        let discover = self.discover.get_or_try_init(|| async { Discover::new(address, server) }).await?;
+        Ok(discover.for_call(sent))
     }
 }

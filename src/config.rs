@@ -10,7 +10,7 @@ mod policy;
 pub use arr::{ArrServer, ArrServers, ArrSettings};
 pub use policy::{PolicyFileError, PolicySource, Stamp, own_policy, read_policy, read_policy_file, write_policy};
 
-use crate::guard::Ledger;
+use crate::{guard::Ledger, plex::discover};
 use policy::find_policy;
 use reqwest::Url;
 use std::{
@@ -89,6 +89,9 @@ pub struct Settings {
     /// Certificates (PEM) to trust besides the system's
     #[arg(long, env = "PLEX_CA_FILE", global = true, hide_env_values = true, value_name = "FILE")]
     pub plex_ca_file: Option<PathBuf>,
+    /// Address of Plex Discover, which keeps watchlists, where it is not Plex's own
+    #[arg(long, env = "PLEX_DISCOVER_URL", global = true, hide_env_values = true, value_name = "URL")]
+    pub plex_discover_url: Option<String>,
     /// Trust any certificate of the host in `PLEX_URL`, and of no other
     #[arg(
         long,
@@ -178,6 +181,8 @@ pub struct PlexServer {
 pub struct Config {
     /// The Plex server, or what is wrong with its settings.
     pub plex: Result<PlexServer, SettingError>,
+    /// Where Plex Discover is.
+    pub discover: Result<Url, SettingError>,
     /// Sonarr and Radarr.
     pub arr: ArrServers,
     /// Where the policy comes from.
@@ -205,6 +210,7 @@ impl Config {
         let better_policy = own_policy().filter(|own| !is_named && policy != PolicySource::File(own.clone()));
         Self {
             plex,
+            discover: discover_url(settings.plex_discover_url.as_deref()),
             arr,
             policy,
             better_policy,
@@ -272,6 +278,11 @@ fn secret(
     }
     check_filled_in(variable, &text)?;
     Ok(Secret(text))
+}
+
+fn discover_url(given: Option<&str>) -> Result<Url, SettingError> {
+    let given = given.filter(|url| !url.trim().is_empty()).unwrap_or(discover::ADDRESS);
+    address("PLEX_DISCOVER_URL", Some(given), discover::ADDRESS)
 }
 
 fn is_on(variable: &'static str, value: Option<&str>) -> Result<bool, SettingError> {
@@ -357,6 +368,7 @@ mod tests {
             plex_ca_file: None,
             plex_insecure_tls: None,
             arr: ArrSettings::default(),
+            plex_discover_url: None,
         }
     }
 

@@ -48,6 +48,17 @@ named! {
     }
 }
 
+named! {
+    /// Where a person approves the calls of a tool whose action is to ask.
+    pub enum Approval {
+        /// In the client, where it can put a question; else from the command line. That a client says yes is no proof that a
+        /// person did.
+        Client = "client",
+        /// From the command line, by whoever can read the ledger and its key, whatever the client says.
+        OutOfBand = "out_of_band",
+    }
+}
+
 /// What the policy says of one tool.
 #[derive(Clone, Debug)]
 pub struct Verdict {
@@ -55,6 +66,8 @@ pub struct Verdict {
     pub subject: Subject,
     /// What is done with its calls.
     pub action: Action,
+    /// Where a person approves its calls, if they ask.
+    pub approval: Approval,
     /// Whether the action comes from the policy's default, because no block states one.
     pub by_default: bool,
     /// Whether it is neither listed nor callable.
@@ -75,6 +88,11 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// What is told of a call that a person has to approve: the policy's own reason, where it gives one, and `text`.
+    pub(super) fn asks_because(&self, text: &str) -> String {
+        self.reason.as_ref().map_or_else(|| text.to_owned(), |own| format!("{own}: {text}"))
+    }
+
     /// The first condition that refuses a call with these arguments, which are as they were decoded, defaults filled in.
     /// What conditions say of facts is not known yet.
     pub fn refused_by(&self, arguments: &Map<String, Value>) -> Option<&Condition> {
@@ -129,10 +147,13 @@ impl Default for ExportCaps {
 
 /// The policy's `attempts`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct AttemptsRule {
-    pub(super) window: Duration,
-    pub(super) max: u64,
-    pub(super) burst: NonZeroU32,
+pub struct AttemptsRule {
+    /// The window's length.
+    pub window: Duration,
+    /// Attempts in a window.
+    pub max: u64,
+    /// Attempts at once.
+    pub burst: NonZeroU32,
 }
 
 type Verdicts = HashMap<&'static str, Verdict>;
@@ -141,6 +162,7 @@ type Verdicts = HashMap<&'static str, Verdict>;
 #[derive(Debug)]
 pub struct Policy {
     hash: String,
+    default: Action,
     verdicts: Verdicts,
     grants: HashMap<String, Verdicts>,
     attempts: Option<AttemptsRule>,
@@ -172,6 +194,7 @@ impl Policy {
         };
         Ok(Self {
             hash,
+            default: document.default,
             verdicts: verdicts(None),
             grants: document.grants.iter().map(|(name, level)| (name.clone(), verdicts(Some(level)))).collect(),
             attempts: document.attempts,
@@ -186,6 +209,7 @@ impl Policy {
     pub fn shipped<'a>(tools: impl Into<Catalogue<'a>>) -> Self {
         Self::parse(SHIPPED, tools).unwrap_or_else(|errors| Self {
             hash: "0".repeat(16),
+            default: Action::Deny,
             verdicts: HashMap::new(),
             grants: HashMap::new(),
             attempts: None,
@@ -228,6 +252,11 @@ impl Policy {
             (format!("{grants:?} {:?} {:?} {:?}", policy.attempts, policy.exports, policy.keep_days), rules)
         };
         rules(self) == rules(other)
+    }
+
+    /// What is done with tools that no rule names.
+    pub fn default_action(&self) -> Action {
+        self.default
     }
 
     /// The caps of exports.

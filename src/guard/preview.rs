@@ -8,7 +8,7 @@ use super::{
     permit::{Change, Permit},
     plan::Plan,
     refusal::Refusal,
-    refused_by_fact,
+    refused_by_fact, unrecorded,
 };
 
 named! {
@@ -36,7 +36,7 @@ pub struct Preview {
 
 impl Guard {
     /// Judges a plan as `clear` does. The call's row will say that it was only tried.
-    pub async fn preview<E: Change>(&self, permit: &Permit<E>, plan: &Plan) -> Result<Preview, LedgerError> {
+    pub async fn preview<E: Change>(&self, permit: &Permit<E>, plan: &Plan) -> Result<Preview, Refusal> {
         let (call, tool) = (permit.call_id(), permit.tool());
         let refuse = |refusal: Refusal| Preview {
             decision: Foreseen::Refuse,
@@ -50,7 +50,8 @@ impl Guard {
             return Ok(refuse(refused_by_fact(call, tool, condition, says)));
         }
         let asks = self.asks(verdict, plan.reserve);
-        if let Some((place, over)) = self.ledger.state(asks.clone()).await?.refused
+        let state = self.ledger.state(asks.clone()).await.map_err(|error| unrecorded(call, tool, &error))?;
+        if let Some((place, over)) = state.refused
             && let Some(ask) = asks.get(place)
         {
             return Ok(refuse(over_limit(call, tool, &ask.limit, over)));

@@ -8,7 +8,8 @@ use super::{
     error::PlexError,
     http::{Get, Plex},
     items::Window,
-    stream::{RowKey, Stream},
+    stream::Stream,
+    window::{self, Reading},
     xml::Row,
 };
 use std::{
@@ -203,8 +204,8 @@ impl Plex {
     /// Up to `limit` plays from `offset` on, newest first, with their titles.
     pub async fn plays(&self, filter: &PlayFilter, offset: u64, limit: u64) -> Result<Window<Play>, PlexError> {
         let mut kinds = HashSet::new();
-        let key: RowKey = |row| Some(row_key(row));
-        self.window_of(filter.request(), offset, limit, key, |row| Some(read(&row, true, &mut kinds))).await
+        let reading = Reading { page_rows: window::PAGE_ROWS, key: |row| Some(row_key(row)) };
+        self.window_of(reading, filter.request(), offset, limit, |row| Some(read(&row, true, &mut kinds))).await
     }
 }
 

@@ -4,12 +4,12 @@ use super::{
     error::PlexError,
     http::{Get, Plex},
     lenient,
-    pager::{PageCount, Pager},
-    stream::{RowKey, rating_key},
-    xml::{Arena, Document, Row},
+    xml::Row,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+pub use super::window::Window;
 
 /// The kinds of item that libraries hold, by their names in Plex's answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -92,6 +92,31 @@ pub struct Section {
     /// Whether a scan is running.
     #[serde(deserialize_with = "lenient::flag")]
     pub refreshing: bool,
+}
+
+impl Section {
+    /// The type of item that the library is for.
+    pub fn main_type(&self) -> Option<MediaType> {
+        match self.kind.as_deref() {
+            Some("movie") => Some(MediaType::Movie),
+            Some("show") => Some(MediaType::Show),
+            Some("artist") => Some(MediaType::Artist),
+            Some("photo") => Some(MediaType::Photo),
+            _ => None,
+        }
+    }
+}
+
+/// A value that a library's items can be filtered by.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Choice {
+    /// What the filter takes: a tag's number.
+    #[serde(deserialize_with = "lenient::text")]
+    pub key: Option<String>,
+    /// What people see.
+    #[serde(deserialize_with = "lenient::text")]
+    pub title: Option<String>,
 }
 
 /// A named label: a genre, a person, a country.
@@ -202,6 +227,8 @@ pub struct Item {
     #[serde(deserialize_with = "lenient::text")]
     pub title: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
+    pub title_sort: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     pub original_title: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub edition_title: Option<String>,
@@ -257,6 +284,9 @@ pub struct Item {
     pub library_section_id: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub library_section_title: Option<String>,
+    /// The item's place in a playlist that is a list; the same item has another one each time that it is in it.
+    #[serde(deserialize_with = "lenient::text", rename = "playlistItemID")]
+    pub playlist_item_id: Option<String>,
     #[serde(deserialize_with = "lenient::number")]
     pub score: Option<f64>,
     #[serde(deserialize_with = "lenient::text")]
@@ -298,94 +328,7 @@ pub struct Hub {
     pub directories: Vec<Item>,
 }
 
-/// Rows a request where a tool asks for more; Plex answers pages of this size in well under a second.
-const WINDOW_PAGE_ROWS: u64 = 500;
-
-/// Part of a list, and where it stands in the whole.
-#[derive(Debug)]
-pub struct Window<T> {
-    /// The rows.
-    pub items: Vec<T>,
-    /// How many rows the whole list has, where the server says.
-    pub total: Option<u64>,
-    /// Where the next row is; none at the list's end.
-    pub next_offset: Option<u64>,
-}
-
-impl<T> Window<T> {
-    /// Cuts the window out of a list that came as a whole.
-    pub fn of_whole(items: Vec<T>, offset: u64, limit: u64) -> Self {
-        let total = items.len() as u64;
-        let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX);
-        let next = offset.saturating_add(limit);
-        Self {
-            items: items.into_iter().skip(at(offset)).take(at(limit)).collect(),
-            total: Some(total),
-            next_offset: (next < total).then_some(next),
-        }
-    }
-}
-
 impl Plex {
-    /// All rows of an answer that is never long enough to be paged.
-    pub async fn rows<T: DeserializeOwned>(&self, request: &Get) -> Result<Vec<T>, PlexError> {
-        let text = self.get(request).await?;
-        let mut document = Document::open(&text)?;
-        let mut arena = Arena::default();
-        let mut rows = Vec::new();
-        let mut buffer = Vec::new();
-        while let Some(row) = document.next_row(&mut arena)? {
-            rows.extend(decode(row, &mut buffer));
-        }
-        Ok(rows)
-    }
-
-    /// Up to `limit` rows of a list from `offset` on, in as many pages as the server needs.
-    pub async fn window<T: DeserializeOwned + Send>(
-        &self,
-        request: Get,
-        offset: u64,
-        limit: u64,
-    ) -> Result<Window<T>, PlexError> {
-        let mut buffer = Vec::new();
-        self.window_of(request, offset, limit, rating_key, |row| decode(row, &mut buffer)).await
-    }
-
-    /// The same of rows that `key` tells apart and `read` reads.
-    pub async fn window_of<T: Send>(
-        &self,
-        request: Get,
-        offset: u64,
-        limit: u64,
-        key: RowKey,
-        mut read: impl FnMut(Row<'_, '_>) -> Option<T> + Send,
-    ) -> Result<Window<T>, PlexError> {
-        let size = limit.min(WINDOW_PAGE_ROWS);
-        let mut pager = Pager::new(self.clone(), request, size, offset, offset.saturating_add(limit));
-        let mut keys = pager.take_keys();
-        let mut items = Vec::new();
-        let mut arena = Arena::default();
-        while let Some(page) = pager.next().await? {
-            let mut count = PageCount::default();
-            page.for_each(&mut arena, |row| {
-                count.rows += 1;
-                if key(&row).is_none_or(|key| keys.insert(key)) {
-                    count.new += 1;
-                    items.extend(read(row));
-                }
-                Ok::<_, PlexError>(())
-            })?;
-            if page.start() == offset && page.is_whole_list(count.rows) {
-                return Ok(Window::of_whole(items, offset, limit));
-            }
-            pager.account(count);
-        }
-        items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let next = offset + pager.received().min(limit);
-        let more = pager.end().is_none() || pager.total().is_some_and(|total| next < total);
-        Ok(Window { items, total: pager.total(), next_offset: (more && next > offset).then_some(next) })
-    }
-
     /// The libraries of the server.
     pub async fn sections(&self) -> Result<Vec<Section>, PlexError> {
         let sections = self.rows(&Get::new("the list of libraries", ["library", "sections"])).await;
@@ -405,11 +348,33 @@ impl Plex {
             .ok_or_else(|| PlexError::not_found(format!("library {key}")))
     }
 
+    /// The genres of a library's items of one type.
+    pub async fn genres(&self, key: &str, media_type: MediaType) -> Result<Vec<Choice>, PlexError> {
+        let request = Get::new(format!("the genres of library {key}"), ["library", "sections", key, "genre"]);
+        self.rows(&request.with("type", media_type.number())).await
+    }
+
+    /// Items of one type with these global ids, of all libraries, in one request.
+    pub async fn items_by_guid(&self, media_type: MediaType, guids: &[&str]) -> Result<Vec<Item>, PlexError> {
+        let request = Get::new("items by their global ids", ["library", "all"]).with("type", media_type.number());
+        let window = self.window(request.with("guid", guids.join(",")), 0, super::window::PAGE_ROWS).await?;
+        Ok(window.items)
+    }
+
     /// An item with everything that the server tells of it.
     pub async fn item(&self, rating_key: &str) -> Result<Item, PlexError> {
         let what = format!("item {rating_key}");
         let request = Get::new(what.clone(), ["library", "metadata", rating_key]).with("includeGuids", "1");
         self.rows(&request).await?.into_iter().next().ok_or_else(|| PlexError::not_found(what))
+    }
+
+    /// What can be played at or below an item: a show's episodes, an artist's tracks.
+    pub async fn leaves(&self, rating_key: &str) -> Result<Vec<Item>, PlexError> {
+        let request = Get::new(
+            format!("the episodes or tracks of item {rating_key}"),
+            ["library", "metadata", rating_key, "allLeaves"],
+        );
+        Ok(self.window(request, 0, u64::MAX).await?.items)
     }
 }
 

@@ -15,7 +15,8 @@ use std::{
 
 /// Items a request: a path of two kilobytes at the most, which every server and proxy takes.
 pub const BATCH: usize = 200;
-/// Children that are not needed where only an item's own attributes are. They are most of its bytes; servers that don't know the parameter send them.
+/// Children that are not needed where only an item's own attributes are. They are most of its bytes; servers that don't know
+/// the parameter send them.
 pub const NOT_NEEDED: &str = "Media,Image,UltraBlurColors,Genre,Country,Collection,Director,Writer,Producer,Role,Rating,\
                           Label,Field,Mood,Style,Similar,Chapter,Marker,Extras,Review";
 
@@ -123,6 +124,12 @@ impl Plex {
     /// The items with these keys, whole, in the order of the keys. Those that the server no longer has are left out.
     pub async fn items(&self, keys: &[u64]) -> Result<Vec<Item>, PlexError> {
         self.items_by(keys, |keys| by_keys(keys).with("includeGuids", "1")).await
+    }
+
+    /// The same by keys as they are written. What is no number is the key of nothing.
+    pub async fn items_by_text(&self, keys: &[impl AsRef<str> + Sync]) -> Result<Vec<Item>, PlexError> {
+        let keys: Vec<u64> = keys.iter().filter_map(|key| key.as_ref().parse().ok()).collect();
+        self.items(&keys).await
     }
 
     /// The items with these keys without their children, in the order of the keys. Those that the server no longer has are

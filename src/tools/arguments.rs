@@ -170,10 +170,14 @@ fn check(property: &Value, value: Value, field: &str, errors: &mut Vec<(String, 
     checked.map_err(|problem| errors.push((field.to_owned(), problem))).ok()
 }
 
-/// A list; a single value is a list of one.
+/// A list; a single value is a list of one, and a text may be a list in JSON.
 fn check_list(property: &Value, value: Value, field: &str, errors: &mut Vec<(String, String)>) -> Option<Value> {
     let members = match value {
         Value::Array(members) => members,
+        Value::String(text) => match serde_json::from_str(&text) {
+            Ok(Value::Array(members)) => members,
+            _ => vec![text.into()],
+        },
         one => vec![one],
     };
     let length = members.len() as u64;

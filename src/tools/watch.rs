@@ -9,6 +9,7 @@ mod get_recommendations;
 mod get_user_stats;
 mod get_watch_history;
 mod get_watch_stats;
+mod get_watchlist;
 mod period;
 mod reading;
 mod tally;
@@ -27,4 +28,5 @@ pub const TOOLS: &[ToolDef] = &[
     ToolDef::of::<get_user_stats::GetUserStats>(),
     ToolDef::of::<get_popular_content::GetPopularContent>(),
     ToolDef::of::<get_recommendations::GetRecommendations>(),
+    ToolDef::of::<get_watchlist::GetWatchlist>(),
 ];

@@ -1,6 +1,6 @@
 //! The keys of a policy: the one table that the reader checks texts against and the JSON schema is made of.
 
-use super::Action;
+use super::{Action, Approval};
 use crate::guard::{
     condition::Operator,
     limit::{LONGEST_WINDOW, Scope, Unit},
@@ -83,6 +83,10 @@ fn actions() -> Vec<&'static str> {
     names(Action::ALL, Action::as_str)
 }
 
+fn approvals() -> Vec<&'static str> {
+    names(Approval::ALL, Approval::as_str)
+}
+
 fn units() -> Vec<&'static str> {
     names(Unit::ALL, Unit::as_str)
 }
@@ -127,6 +131,8 @@ pub(super) const ATTEMPTS: &[Key] = &[
 ];
 
 const ACTION: Key = key("action", Holds::OneOf(actions), "what is done with calls");
+const APPROVAL: Key =
+    key("approval", Holds::OneOf(approvals), "where a person approves calls that ask; client if not said");
 const REASON: Key = key("reason", Holds::Line, "told where the action refuses");
 const ON_DENY: Key = key("on_deny", Holds::Line, "told where anything in this block refuses");
 const REQUIRE: Key = key("require", Holds::Tables(CONDITION), "calls of which one of these does not hold are refused");
@@ -137,14 +143,15 @@ const RATE: Key =
 const LOG_ARGS: Key = key("log_args", Holds::Flag, "whether the ledger keeps the values of arguments");
 
 /// What holds for a kind or a service.
-pub(super) const BLOCK: &[Key] = &[ACTION, REASON, ON_DENY, REQUIRE, DENY_IF, LIMITS, RATE];
+pub(super) const BLOCK: &[Key] = &[ACTION, APPROVAL, REASON, ON_DENY, REQUIRE, DENY_IF, LIMITS, RATE];
 
 /// What holds for a tool.
-pub(super) const TOOL: &[Key] = &[ACTION, REASON, ON_DENY, REQUIRE, DENY_IF, LIMITS, RATE, LOG_ARGS];
+pub(super) const TOOL: &[Key] = &[ACTION, APPROVAL, REASON, ON_DENY, REQUIRE, DENY_IF, LIMITS, RATE, LOG_ARGS];
 
 /// What holds for all tools.
 pub(super) const ALL_TOOLS: &[Key] = &[
     key("attempts", Holds::Table(ATTEMPTS), "a gate in memory, for each grant and kind"),
+    APPROVAL,
     LIMITS,
     RATE,
     REQUIRE,
@@ -158,7 +165,8 @@ const SERVICES: Key = key("services", Holds::Each(Names::Services, BLOCK), "rule
 const TOOLS: Key = key("tools", Holds::Each(Names::Tools, TOOL), "rules for single tools");
 
 /// What holds for the calls of one grant.
-pub(super) const GRANT: &[Key] = &[ACTION, REASON, ON_DENY, REQUIRE, DENY_IF, LIMITS, RATE, KINDS, SERVICES, TOOLS];
+pub(super) const GRANT: &[Key] =
+    &[ACTION, APPROVAL, REASON, ON_DENY, REQUIRE, DENY_IF, LIMITS, RATE, KINDS, SERVICES, TOOLS];
 
 /// Caps of exports.
 pub(super) const EXPORTS: &[Key] = &[

@@ -58,6 +58,7 @@ impl Policy {
         let level = |verdicts: &Verdicts| verdicts.iter().map(|(tool, verdict)| (*tool, refuse(verdict))).collect();
         Self {
             hash: self.hash.clone(),
+            default: self.default,
             verdicts: level(&self.verdicts),
             grants: self.grants.iter().map(|(grant, verdicts)| (grant.clone(), level(verdicts))).collect(),
             attempts: self.attempts,
