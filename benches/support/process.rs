@@ -7,10 +7,10 @@ use std::{
 };
 
 /// What the sample server takes.
-pub const TOKEN: &str = "sample-token";
+pub(crate) const TOKEN: &str = "sample-token";
 
 /// A sample server with these options, and its address.
-pub fn serve(options: &[&str]) -> (Child, String) {
+pub(crate) fn serve(options: &[&str]) -> (Child, String) {
     let mut server = Command::new(env!("CARGO_BIN_EXE_plex-mcp"))
         .args(["demo", "--serve", "--token", TOKEN])
         .args(options)
@@ -24,7 +24,7 @@ pub fn serve(options: &[&str]) -> (Child, String) {
 }
 
 /// Runs to the end and tells the time, and on Linux the peak memory in kilobytes.
-pub fn run(command: &mut Command) -> (Duration, Option<u64>) {
+pub(crate) fn run(command: &mut Command) -> (Duration, Option<u64>) {
     let begin = Instant::now();
     let mut child = command.stdout(Stdio::null()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
@@ -42,7 +42,7 @@ pub fn run(command: &mut Command) -> (Duration, Option<u64>) {
     (begin.elapsed(), peak)
 }
 
-pub fn median(mut times: Vec<Duration>) -> Duration {
+pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times.swap_remove(times.len() / 2)
 }

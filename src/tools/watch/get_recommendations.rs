@@ -318,7 +318,7 @@ fn rank(all: &[Title], open: &[usize], basis: Basis, taste: &Taste) -> Vec<(f64,
         other
             .total_cmp(one)
             .then(rating(b).total_cmp(&rating(a)))
-            .then_with(|| a.title.cmp(&b.title))
+            .then_with(|| a.name.cmp(&b.name))
             .then(a.key().cmp(&b.key()))
     });
     ranked.into_iter().map(|(fit, _, place)| (fit, place)).collect()
@@ -363,7 +363,7 @@ impl Told<'_> {
         });
         Recommendation {
             rating_key: own.map_or_else(String::new, |copy| copy.key.to_string()),
-            title: title.title.clone(),
+            title: title.name.clone(),
             kind: self.kind,
             year: title.year,
             guid: title.guid.clone(),
@@ -419,7 +419,7 @@ impl Told<'_> {
     fn examples(&self, title: &Title, family: Family) -> String {
         let places = self.best(title, family, 1).map_or(&[][..], |(_, titles)| titles);
         let names: Vec<&str> =
-            places.iter().take(2).filter_map(|&place| self.titles.all.get(place)).map(|it| it.title.as_str()).collect();
+            places.iter().take(2).filter_map(|&place| self.titles.all.get(place)).map(|it| it.name.as_str()).collect();
         names.join(" and ")
     }
 

@@ -193,6 +193,7 @@ mod tests {
     use crate::plex::xml::{Arena, Document};
     use crate::tools::watch::titles::Titles;
     use proptest::prelude::*;
+    use std::fmt::Write as _;
 
     fn titles(rows: &str) -> Titles {
         let text = format!("<MediaContainer>{rows}</MediaContainer>");
@@ -273,11 +274,13 @@ mod tests {
         ) {
             let mut rows = String::new();
             for (n, (genre, director, actor, rating, plays, last, own)) in items.iter().enumerate() {
-                rows += &format!(
+                write!(
+                    rows,
                     r#"<Video ratingKey="{n}" title="{n}" audienceRating="{rating}" viewCount="{plays}" lastViewedAt="{last}"
                     userRating="{own}" studio="S{genre}"><Genre tag="G{genre}"/><Director tag="D{director}"/><Role
                     tag="A{actor}"/></Video>"#
-                );
+                )
+                .unwrap();
             }
             let titles = titles(&rows);
             let seen: Vec<Watched> = titles.all.iter().enumerate().filter(|(_, title)| title.plays > 0)

@@ -31,7 +31,7 @@ pub(super) struct TitleCopy {
 /// A film or a show.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Title {
-    pub(super) title: String,
+    pub(super) name: String,
     pub(super) year: Option<i64>,
     pub(super) guid: Option<String>,
     /// In the order in which they were read.
@@ -104,7 +104,7 @@ impl Titles {
         let plays = plays.and_then(|plays| u64::try_from(plays).ok()).unwrap_or(0);
         let begun = plays > 0 || number("viewOffset").is_some_and(|offset| offset > 0);
         let title = Title {
-            title: text("title").unwrap_or_default(),
+            name: text("title").unwrap_or_default(),
             year: number("year"),
             guid,
             copies: vec![TitleCopy { key, section, edition: text("editionTitle") }],
