@@ -231,14 +231,12 @@ mod tests {
         // Four titles in ten have genre A, one has B; A was watched twice, B once.
         let mut rows = String::new();
         for n in 0..10 {
-            let genre = if n < 4 {
-                "A"
-            } else if n == 4 {
-                "B"
-            } else {
-                "C"
+            let genre = match n {
+                0..4 => "A",
+                4 => "B",
+                _ => "C",
             };
-            rows += &format!(r#"<Video ratingKey="{n}" title="{n}"><Genre tag="{genre}"/></Video>"#);
+            write!(rows, r#"<Video ratingKey="{n}" title="{n}"><Genre tag="{genre}"/></Video>"#).unwrap();
         }
         let titles = titles(&rows);
         let seen: Vec<Watched> = [0, 1, 4].map(|place| watched(place, 1, Some(1), None)).to_vec();
