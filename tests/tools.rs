@@ -110,7 +110,7 @@ struct Public {
     special: &'static [&'static str],
 }
 
-const PUBLIC: [Public; 12] = [
+const PUBLIC: [Public; 13] = [
     Public {
         tool: "get_libraries",
         reads: true,
@@ -257,6 +257,16 @@ const PUBLIC: [Public; 12] = [
         rows: "libraries",
         row: &["key", "title", "type", "count", "scannedAt", "language"],
         call: || json!({"libraryKey": "1"}),
+        special: &[],
+    },
+    Public {
+        tool: "get_recommendations",
+        reads: true,
+        arguments: &["libraryKey!", "limit", "userId"],
+        result: &["libraryKey", "watchedCount", "unwatchedCount", "userId", "tasteProfile", "recommendations"],
+        rows: "recommendations",
+        row: &["ratingKey", "title", "year", "genres", "rating", "score", "reasons"],
+        call: || json!({"libraryKey": "1", "limit": 10, "userId": "1"}),
         special: &[],
     },
 ];

@@ -8,6 +8,7 @@ mod get_fully_watched;
 mod get_on_deck;
 mod get_popular_content;
 mod get_recently_watched;
+mod get_recommendations;
 mod get_user_stats;
 mod get_watch_history;
 mod get_watch_stats;
@@ -16,6 +17,8 @@ mod period;
 mod reading;
 mod remove_from_watchlist;
 mod tally;
+mod taste;
+mod titles;
 mod watch_row;
 pub(super) mod wish;
 
@@ -31,6 +34,7 @@ pub const TOOLS: &[ToolDef] = &[
     ToolDef::of::<get_watch_stats::GetWatchStats>(),
     ToolDef::of::<get_user_stats::GetUserStats>(),
     ToolDef::of::<get_popular_content::GetPopularContent>(),
+    ToolDef::of::<get_recommendations::GetRecommendations>(),
     ToolDef::of::<get_watchlist::GetWatchlist>(),
     ToolDef::of::<add_to_watchlist::AddToWatchlist>(),
     ToolDef::of::<remove_from_watchlist::RemoveFromWatchlist>(),
