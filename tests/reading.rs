@@ -835,9 +835,9 @@ async fn prompts_name_the_tools_that_there_are_and_keys_are_completed() {
     };
     for name in &names {
         let text = words(name, json!({})).await.unwrap();
-        let named: Vec<&str> =
+        let steps: Vec<&str> =
             text.lines().filter_map(|line| Some(line.strip_prefix("- ")?.split_once(':')?.0)).collect();
-        assert!(!named.is_empty() && named.iter().all(|tool| tools.iter().any(|known| known == tool)), "{text}");
+        assert!(!steps.is_empty() && steps.iter().all(|tool| tools.iter().any(|known| known == tool)), "{text}");
         let about = words(name, json!({"libraryKey": "2"})).await.unwrap();
         assert!(about.contains("libraryKey = 2") && !text.contains("libraryKey ="), "{about}");
     }
