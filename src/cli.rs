@@ -183,8 +183,8 @@ fn report(failure: &Failure) -> ExitCode {
 fn init_log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,rmcp=error"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
-    // Colours only where a person looks.
-    let _ = log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init();
+    // Without colours: the library was built without them, and stops a debug build that asks for them.
+    let _ = log.with_ansi(false).try_init();
 }
 
 fn start(settings: Settings) -> Result<Arc<App>, Failure> {

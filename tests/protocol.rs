@@ -298,15 +298,7 @@ async fn a_client_of_another_make_is_satisfied() {
         return;
     };
     let (_plex, home) = home(Options::default()).await;
-    // The script gets the settings as the binary would, and hands them on.
-    let settings = home.command();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/mcp_check.py");
-    let mut check = tokio::process::Command::new(python);
-    check.arg(script).arg(env!("CARGO_BIN_EXE_plex-mcp"));
-    check.envs(settings.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let run = check.output().await.unwrap();
-    let said = String::from_utf8_lossy(&run.stdout);
-    assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    let said = support::run_python(&python, "mcp_check.py", &home).await;
     assert!(said.contains("checks passed"), "{said}");
     eprint!("{said}");
 }

@@ -161,10 +161,10 @@ impl Guard {
         if let (Some(opened), Some(answer)) = (opened.filter(|opened| opened.binding == about.binding), answer) {
             let Opened { id, binding } = opened.clone();
             draft.closes(&id);
+            draft.waits(&id, &says.verdict.rule);
             if answer == Answer::Approved {
                 return Ok((draft, Granted { id, way: Way::Rounds, binding }));
             }
-            draft.waits(&id, &says.verdict.rule);
             return Err(says.not_approved(draft, answer).await);
         }
         // The first time; or the call is not what was asked about, or nothing was said of it yet.
@@ -186,7 +186,10 @@ impl Guard {
         let binding = about.binding.clone();
         let rule = &says.verdict.rule;
         match self.ledger.ask(says.new_question(&about, Way::Owner, None)).await {
-            Ok(Found::Approved(id)) => Ok((draft, Granted { id, way: Way::Owner, binding })),
+            Ok(Found::Approved(id)) => {
+                draft.waits(&id, rule);
+                Ok((draft, Granted { id, way: Way::Owner, binding }))
+            }
             Ok(Found::Declined(id)) => {
                 draft.note(format!("approval {id}"));
                 let text = "the owner of this server declined this call";
@@ -327,3 +330,6 @@ impl<E: Effect> Says<'_, E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

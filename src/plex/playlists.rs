@@ -5,6 +5,7 @@ use super::{
     http::{Get, Plex},
     items::{Item, Window},
     lenient,
+    window::{self, Reading},
     xml::Document,
 };
 use serde::Deserialize;
@@ -51,6 +52,12 @@ pub struct Playlist {
     pub content: Option<String>,
 }
 
+/// An item that is in a list twice has two entries; what a smart one finds has none.
+const ENTRIES: Reading = Reading {
+    page_rows: window::PAGE_ROWS,
+    key: |row| row.attribute("playlistItemID").or_else(|| row.attribute("ratingKey"))?.parse().ok(),
+};
+
 impl Plex {
     /// All playlists that the account sees.
     pub async fn playlists(&self) -> Result<Vec<Playlist>, PlexError> {
@@ -86,14 +93,13 @@ impl Plex {
 
     /// What a playlist plays, in its order. An item that is in it twice comes twice.
     pub async fn entries(&self, key: &str) -> Result<Vec<Item>, PlexError> {
-        let request = Get::new(format!("the items of playlist {key}"), ["playlists", key, "items"]);
-        Ok(self.window_by(&["playlistItemID", "ratingKey"], request, 0, u64::MAX).await?.items)
+        Ok(self.entries_window(key, 0, u64::MAX).await?.items)
     }
 
     /// Part of what a playlist plays.
     pub async fn entries_window(&self, key: &str, offset: u64, limit: u64) -> Result<Window<Item>, PlexError> {
         let request = Get::new(format!("the items of playlist {key}"), ["playlists", key, "items"]);
-        self.window_by(&["playlistItemID", "ratingKey"], request, offset, limit).await
+        self.window_by(ENTRIES, request, offset, limit).await
     }
 
     /// The server's own id, which addresses of its items begin with.

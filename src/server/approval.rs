@@ -12,7 +12,7 @@ use rmcp::{
     service::{Peer, RequestContext},
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// The name of the question in the client's answer, and of the one thing that is asked.
 const APPROVE: &str = "approve";
@@ -48,8 +48,9 @@ impl Ask for Client {
     fn ask<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Answer> {
         async move {
             let Some(form) = form(question) else { return Answer::Unusable };
-            // The library tells the client when the question is over.
-            match self.peer.create_elicitation_with_timeout(form, Some(IN_CLIENT)).await {
+            // A little before the guard gives up, so that the client is told that the question is over.
+            let wait = IN_CLIENT.saturating_sub(Duration::from_secs(1));
+            match self.peer.create_elicitation_with_timeout(form, Some(wait)).await {
                 Ok(said) => answer(&said),
                 Err(rmcp::ServiceError::Timeout { .. }) => Answer::Silence,
                 Err(_) => Answer::Unusable,

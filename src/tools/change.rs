@@ -58,7 +58,7 @@ pub struct Account {
     pub summary: String,
     /// Whether anything was changed. False for a dry run and where it was so already.
     pub changed: bool,
-    /// The change's name, for undo_change. Absent where nothing was changed or it can't be undone.
+    /// The change's name, for `undo_change`. Absent where nothing was changed or it can't be undone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change_id: Option<String>,
     /// What would be decided; only with dryRun.

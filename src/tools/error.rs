@@ -64,6 +64,12 @@ pub enum ToolError {
         /// The change's name, where it can be undone.
         change_id: Option<String>,
     },
+    /// What was to be changed is no longer what was looked at.
+    #[error("{what} was changed by someone else meanwhile, and nothing was done: look at it and call again")]
+    ChangedMeanwhile {
+        /// What it is.
+        what: String,
+    },
     /// A change that can't be taken back.
     #[error("this can't be undone: {0}")]
     NotUndoable(String),
@@ -124,6 +130,7 @@ impl ToolError {
             Self::Unsettled { .. } => "outcome_unknown",
             Self::NotApplied { .. } => "not_applied",
             Self::Partly { .. } => "partly_done",
+            Self::ChangedMeanwhile { .. } => "changed_meanwhile",
             Self::NotUndoable(_) => "not_undoable",
             Self::Ledger(_) => "ledger_unavailable",
             Self::Cancelled => "cancelled",

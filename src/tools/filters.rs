@@ -332,7 +332,7 @@ async fn genres_of(plex: &Plex, items: &[Item]) -> Result<HashMap<String, Vec<St
     let mut owners: Vec<String> = items.iter().filter_map(genre_owner).map(str::to_owned).collect();
     owners.sort_unstable();
     owners.dedup();
-    let items = plex.items(&owners).await?;
+    let items = plex.items_by_text(&owners).await?;
     Ok(items.into_iter().filter_map(|item| Some((item.rating_key?, words(item.genres)))).collect())
 }
 

@@ -16,7 +16,9 @@ const MOST_OF_TITLE: usize = 80;
 /// So many characters of the summary, and of an argument's value.
 const MOST_OF_LINE: usize = 400;
 /// So many arguments, and so many facts.
-const MOST_LINES: usize = 30;
+const MOST_LINES: usize = 20;
+/// So many characters of a line in all.
+const MOST_OF_ALL: usize = 1_000;
 
 /// Facts whose values other lines show.
 const SHOWN_ELSEWHERE: [&str; 5] = ["item.title", "item.library", "item.count", "export.items", "export.bytes"];
@@ -81,7 +83,7 @@ pub(super) fn of_change(tool: &str, kind: Kind, plan: &Plan) -> String {
         }
         .to_owned(),
     );
-    lines.join("\n")
+    joined(&lines)
 }
 
 /// A call that reads.
@@ -92,6 +94,11 @@ pub(super) fn of_read(tool: &str, arguments: &Map<String, Value>) -> String {
     if arguments.len() > MOST_LINES {
         lines.push(format!("and {} arguments more", arguments.len() - MOST_LINES));
     }
+    joined(&lines)
+}
+
+fn joined(lines: &[String]) -> String {
+    let lines: Vec<String> = lines.iter().map(|line| one_line(line, MOST_OF_ALL)).collect();
     lines.join("\n")
 }
 
@@ -172,6 +179,22 @@ mod tests {
         let arguments = json!({"query": "a\n\"b\"\u{202e}", "limit": 5, "ids": ["1", "2"]});
         let text = of_read("search_media", arguments.as_object().unwrap());
         assert_eq!(text, "Run search_media, which changes nothing\nquery: \"a 'b'\"\nlimit: 5\nids: \"1\", \"2\"");
+    }
+
+    #[test]
+    fn however_much_there_is_to_show_the_end_is_seen() {
+        let long: Vec<String> = (0..1_000).map(|n| format!("{n} {}", "long ".repeat(500))).collect();
+        let nested = json!([[long, long], [long, [long]]]);
+        let names: [&'static str; 4] = ["movie.title", "series.title", "playlist.title", "arr.root_folder"];
+        let facts = names.iter().fold(Facts::default(), |facts, name| facts.with(name, nested.clone()));
+        let affected = Affected { titles: long.clone(), ..Affected::default() };
+        let plan = Plan { summary: "s".repeat(100_000), facts, affected, ..Plan::default() };
+        let text = of_change("x", Kind::Destructive, &plan);
+        assert!(text.ends_with("\nIt can't be undone.") && text.contains("990 more\n"), "{text}");
+        assert!(text.chars().count() < 6_000, "{}", text.chars().count());
+        let many: Map<String, Value> = (0..100).map(|n| (n.to_string(), nested.clone())).collect();
+        let text = of_read("x", &many);
+        assert!(text.ends_with("\nand 80 arguments more") && text.chars().count() < 25_000);
     }
 
     proptest! {

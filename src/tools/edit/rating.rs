@@ -31,9 +31,14 @@ pub(in crate::tools) fn same(a: Option<f64>, b: Option<f64>) -> bool {
     }
 }
 
+/// A rating without what rounding to 32 bits left.
+fn tidy(rating: f64) -> f64 {
+    (rating * 100.0).round() / 100.0
+}
+
 /// A rating in a sentence.
 pub(in crate::tools) fn in_words(rating: Option<f64>) -> String {
-    rating.map_or_else(|| "no rating".to_owned(), |rating| format!("{:.1}", rating).trim_end_matches(".0").to_owned())
+    rating.map_or_else(|| "no rating".to_owned(), |rating| format!("{rating:.1}").trim_end_matches(".0").to_owned())
 }
 
 /// Rates an item, or takes its rating away.
@@ -46,7 +51,7 @@ pub(in crate::tools) async fn set<E: Change>(
 ) -> Result<Rated, ToolError> {
     let plex = call.plex().await?;
     let key = item.rating_key.clone().unwrap_or_default();
-    let from = item.user_rating;
+    let from = item.user_rating.map(tidy);
     let title = quoted(item.title.as_deref().unwrap_or_default());
     let kind = item.kind.as_deref().unwrap_or("item");
     let summary = match to {
@@ -67,7 +72,7 @@ pub(in crate::tools) async fn set<E: Change>(
         Road::Stop(account) => return Ok(Rated { account, from, now: from }),
     };
     let sent = plex.rate(&cleared, &key, to).await;
-    let now = plex.item(&key).await.map(|item| item.user_rating);
+    let now = plex.item(&key).await.map(|item| item.user_rating.map(tidy));
     let now = change::settle(call, &mut account, sent, now, 1, |now| same(*now, to).into())?.unwrap_or(to);
     Ok(Rated { account, from, now })
 }
@@ -78,9 +83,9 @@ mod tests {
 
     #[test]
     fn ratings_are_compared_as_servers_round_them() {
-        assert!(same(Some(7.6), Some(7.599_999_904_632_570_1)) && same(None, None));
+        assert!(same(Some(7.6), Some(f64::from(7.6_f32))) && same(None, None));
         assert!(!same(Some(7.5), Some(7.6)) && !same(None, Some(0.0)), "no rating is not 0");
-        assert_eq!(in_words(Some(7.599_999_904_632_570_1)), "7.6");
+        assert_eq!(in_words(Some(f64::from(7.6_f32))), "7.6");
         assert_eq!(in_words(Some(8.0)), "8");
         assert_eq!(in_words(None), "no rating");
     }

@@ -1,5 +1,6 @@
 //! The ledger's file with a clock in the test's hand.
 
+mod approvals;
 mod properties;
 
 use super::*;
