@@ -32,7 +32,7 @@ use serde_json::{Map, Value};
 use std::{future::Future, panic::AssertUnwindSafe, sync::LazyLock, time::Duration};
 
 /// Every group of tools.
-pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS, watch::TOOLS, edit::TOOLS, playlists::TOOLS, guard::TOOLS];
+pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS, watch::TOOLS, playlists::TOOLS, edit::TOOLS, guard::TOOLS];
 
 /// A tool of this server.
 pub trait Tool: JsonSchema + 'static {
