@@ -272,6 +272,17 @@ impl Client {
     pub async fn plex_calls(&self) -> Vec<(String, Value)> {
         let mut calls = self.every_call().await;
         calls.retain(|(name, _)| plex_mcp::tools::find(name).unwrap().subject.service == Service::Plex);
+        // These two look into the ledger before anything else.
+        calls.retain(|(name, _)| !matches!(name.as_str(), "get_policy" | "undo_change"));
+        for (name, arguments) in &mut calls {
+            // What one of several arguments has to say is in no schema.
+            match name.as_str() {
+                "create_playlist" | "add_to_playlist" => arguments["ratingKeys"] = serde_json::json!(["1"]),
+                "remove_from_playlist" => arguments["playlistItemIds"] = serde_json::json!(["1"]),
+                "rate_media" => arguments["rating"] = 5.into(),
+                _ => {}
+            }
+        }
         calls
     }
 
