@@ -273,7 +273,8 @@ pub struct PlexId(String);
 impl PlexId {
     const PATTERN: &str = "^[0-9]{1,19}$";
 
-    fn is_valid(text: &str) -> bool {
+    /// Whether a text can be such a number.
+    pub fn is_valid(text: &str) -> bool {
         (1..=19).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
     }
 
