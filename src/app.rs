@@ -1,7 +1,8 @@
 //! What every call shares: the guard, the clients and the exports directory, built once.
 
 use crate::{
-    config::{Config, PolicySource, SettingError, read_policy},
+    arr::{Arr, ArrError, Dialect, RADARR, SONARR},
+    config::{ArrServer, Config, PolicySource, SettingError, read_policy},
     export::directory::Exports,
     guard::{Guard, Kind, Ledger, LedgerError, Policy, PolicyErrors, SelfTestFailed},
     http::Sent,
@@ -31,6 +32,8 @@ pub struct App {
     reads: Semaphore,
     changes: Semaphore,
     plex: OnceCell<Plex>,
+    sonarr: OnceCell<Arr>,
+    radarr: OnceCell<Arr>,
 }
 
 /// Why the program can't begin to serve.
@@ -77,6 +80,17 @@ pub enum PlexUnavailable {
     /// The client can't be made of the settings.
     #[error(transparent)]
     Client(#[from] PlexError),
+}
+
+/// Why Sonarr or Radarr can't be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ArrUnavailable {
+    /// The settings name no server.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The client can't be made of the settings.
+    #[error(transparent)]
+    Client(#[from] ArrError),
 }
 
 /// The policy that `source` names.
@@ -127,6 +141,8 @@ impl App {
             reads: Semaphore::new(MAX_READS),
             changes: Semaphore::new(MAX_CHANGES),
             plex: OnceCell::new(),
+            sonarr: OnceCell::new(),
+            radarr: OnceCell::new(),
         })
     }
 
@@ -144,6 +160,14 @@ impl App {
             && matches!(server.tls, crate::config::TlsTrust::Anything)
         {
             tracing::warn!("PLEX_INSECURE_TLS is on: the certificate of the Plex server is not checked");
+        }
+        // What is not set is not wanted.
+        for server in [&self.config.arr.sonarr, &self.config.arr.radarr] {
+            if let Err(error) = server
+                && !error.is_unset_address()
+            {
+                tracing::error!("{error}");
+            }
         }
         if let Err(error) = self.exports.prepare() {
             tracing::error!("{error}");
@@ -168,4 +192,25 @@ impl App {
         let plex = self.plex.get_or_try_init(|| async { Plex::new(server) }).await?;
         Ok(plex.for_call(sent))
     }
+
+    /// The client of Sonarr for one call.
+    pub(crate) async fn sonarr(&self, sent: &Sent) -> Result<Arr, ArrUnavailable> {
+        client(&self.sonarr, &SONARR, self.config.arr.sonarr.as_ref(), sent).await
+    }
+
+    /// The client of Radarr for one call.
+    pub(crate) async fn radarr(&self, sent: &Sent) -> Result<Arr, ArrUnavailable> {
+        client(&self.radarr, &RADARR, self.config.arr.radarr.as_ref(), sent).await
+    }
+}
+
+async fn client(
+    made: &OnceCell<Arr>,
+    dialect: &'static Dialect,
+    server: Result<&ArrServer, &SettingError>,
+    sent: &Sent,
+) -> Result<Arr, ArrUnavailable> {
+    let server = server.map_err(Clone::clone)?;
+    let arr = made.get_or_try_init(|| async { Arr::new(dialect, server) }).await?;
+    Ok(arr.for_call(sent))
 }

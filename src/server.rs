@@ -76,8 +76,12 @@ impl Server {
             // By the protocol's own error, as it wants it.
             Err(error @ ToolError::Unknown(_)) => Err(ErrorData::invalid_params(error.to_string(), None)),
             Err(error) => {
-                let mut result = CallToolResult::structured_error(error.structured());
-                result.content = vec![ContentBlock::text(error.to_string())];
+                // It may hold other people's text, as results do.
+                let (mut structured, mut text) = (error.structured(), error.to_string().into());
+                tools::text::clean(&mut structured);
+                tools::text::clean(&mut text);
+                let mut result = CallToolResult::structured_error(structured);
+                result.content = vec![ContentBlock::text(text.as_str().unwrap_or_default())];
                 Ok(result)
             }
         }

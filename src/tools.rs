@@ -5,6 +5,7 @@
 //! names, the table in the README) derives from the list below.
 
 pub mod arguments;
+pub mod arr;
 pub mod call;
 pub mod error;
 pub mod library;
@@ -26,7 +27,7 @@ use serde_json::{Map, Value};
 use std::{future::Future, panic::AssertUnwindSafe, sync::LazyLock, time::Duration};
 
 /// Every group of tools.
-pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS];
+pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS, arr::TOOLS];
 
 /// A tool of this server.
 pub trait Tool: JsonSchema + 'static {
@@ -38,6 +39,8 @@ pub trait Tool: JsonSchema + 'static {
     const SERVICE: Service = Service::Plex;
     /// Whether the same call again changes nothing more.
     const IDEMPOTENT: bool = matches!(<Self::Effect as Effect>::KIND, Kind::Read);
+    /// Other names that arguments are taken under, each with the name that it means: those of the public Plex MCP server.
+    const ALSO: &'static [(&'static str, &'static str)] = &[];
     /// How long a call may take.
     const TIME_LIMIT: Duration = Duration::from_secs(60);
     /// What a call may do: `Read`, `Write` or `Destroy`.
@@ -65,6 +68,7 @@ pub struct ToolDef {
     kind: Kind,
     service: Service,
     idempotent: bool,
+    also: &'static [(&'static str, &'static str)],
     describe: fn() -> schema::Described,
     decodes: Decodes,
     handle: Handler,
@@ -79,6 +83,7 @@ impl ToolDef {
             kind: <T::Effect as Effect>::KIND,
             service: T::SERVICE,
             idempotent: T::IDEMPOTENT,
+            also: T::ALSO,
             describe: schema::describe::<T>,
             decodes: |map| decode::<T::Args>(map).map(drop),
             handle: handle::<T>,
@@ -108,6 +113,7 @@ pub struct ToolInfo {
     pub input: Map<String, Value>,
     /// JSON schema of the result.
     pub output: Map<String, Value>,
+    also: &'static [(&'static str, &'static str)],
     decodes: Decodes,
     handle: Handler,
 }
@@ -127,6 +133,7 @@ static TOOLS: LazyLock<Vec<ToolInfo>> = LazyLock::new(|| {
                 description: described.description,
                 input: described.input,
                 output: described.output,
+                also: def.also,
                 decodes: def.decodes,
                 handle: def.handle,
             }
@@ -156,7 +163,7 @@ pub fn catalogue() -> Catalogue<'static> {
 impl ToolInfo {
     /// What a call with these arguments means, defaults filled in: what the policy judges.
     pub fn read(&self, given: Map<String, Value>) -> Result<Map<String, Value>, ArgumentErrors> {
-        let map = arguments::read(&self.input, given)?;
+        let map = arguments::read(&self.input, arguments::renamed(given, self.also))?;
         (self.decodes)(&map)?;
         Ok(map)
     }
@@ -181,6 +188,7 @@ fn handle<'a, T: Tool>(
     given: Map<String, Value>,
 ) -> BoxFuture<'a, Answer> {
     async move {
+        let given = arguments::renamed(given, T::ALSO);
         let read = arguments::read(&info.input, given).and_then(|map| Ok((decode::<T::Args>(&map)?, map)));
         let text = read.as_ref().err().map(ToString::to_string);
         let request = Request {
@@ -241,6 +249,7 @@ fn outcome(error: Option<&ToolError>, kind: Kind) -> Outcome {
         None => Outcome::Ok,
         Some(ToolError::Cancelled) => Outcome::Cancelled,
         Some(ToolError::TimedOut(_) | ToolError::Internal) if kind != Kind::Read => Outcome::Unknown,
+        Some(ToolError::Arr(error)) if kind != Kind::Read && error.leaves_unknown() => Outcome::Unknown,
         Some(_) => Outcome::Failed,
     }
 }

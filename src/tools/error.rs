@@ -1,7 +1,13 @@
 //! Errors of tools as the model reads them: a text that says what to do, and a stable code.
 
 use super::arguments::ArgumentErrors;
-use crate::{app::PlexUnavailable, export::ExportError, guard::Refusal, plex::error::PlexError};
+use crate::{
+    app::{ArrUnavailable, PlexUnavailable},
+    arr::ArrError,
+    export::ExportError,
+    guard::Refusal,
+    plex::error::PlexError,
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -23,6 +29,9 @@ pub enum ToolError {
     /// Plex gave no usable answer.
     #[error(transparent)]
     Plex(#[from] PlexError),
+    /// Sonarr or Radarr gave no usable answer, or refused.
+    #[error(transparent)]
+    Arr(#[from] ArrError),
     /// There is no export.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -52,6 +61,15 @@ impl From<PlexUnavailable> for ToolError {
     }
 }
 
+impl From<ArrUnavailable> for ToolError {
+    fn from(error: ArrUnavailable) -> Self {
+        match error {
+            ArrUnavailable::Setting(error) => error.into(),
+            ArrUnavailable::Client(error) => error.into(),
+        }
+    }
+}
+
 impl ToolError {
     /// The error of an argument that the schema can't judge.
     pub fn argument(field: &str, problem: impl Into<String>) -> Self {
@@ -66,6 +84,7 @@ impl ToolError {
             Self::Arguments(_) => "invalid_argument",
             Self::Setting(_) => "not_configured",
             Self::Plex(error) => error.code(),
+            Self::Arr(error) => error.code(),
             Self::Export(error) => error.code(),
             Self::Cancelled => "cancelled",
             Self::TimedOut(_) => "timeout",
@@ -79,6 +98,9 @@ impl ToolError {
             Self::Refused(refusal) => refusal.structured(),
             Self::Arguments(errors) => {
                 json!({"code": self.code(), "message": self.to_string(), "fields": errors.fields()})
+            }
+            Self::Arr(ArrError::AlreadyThere { existing, .. }) => {
+                json!({"code": self.code(), "message": self.to_string(), "item": existing.item})
             }
             _ => json!({"code": self.code(), "message": self.to_string()}),
         }

@@ -1,6 +1,7 @@
 //! Other people's text on its way to the model. Titles, summaries and names come from metadata agents and shared users:
 //! characters that hide or reorder text, or steer a terminal, are taken out of every result.
 
+use super::error::ToolError;
 use serde_json::Value;
 
 /// Cleans every text of a result.
@@ -23,6 +24,13 @@ pub fn shorten(text: String, most: usize) -> String {
         None => text,
         Some((end, _)) => format!("{}\u{2026}", text.get(..end).unwrap_or_default().trim_end()),
     }
+}
+
+/// The words of a search, with every control character as a space.
+pub fn query(field: &str, text: &str) -> Result<String, ToolError> {
+    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let words = spaced.trim();
+    if words.is_empty() { Err(ToolError::argument(field, "must not be empty")) } else { Ok(words.to_owned()) }
 }
 
 /// Controls, bidirectional marks, invisible fillers and tag characters. Joiners stay: scripts and emoji are built of them.
@@ -52,6 +60,12 @@ mod tests {
             clean(&mut value);
             assert_eq!(value, kept);
         }
+    }
+
+    #[test]
+    fn controls_become_spaces_and_nothing_is_no_query() {
+        assert_eq!(query("query", " a\nb\u{0}c ").unwrap(), "a b c");
+        assert!(query("query", " \n ").is_err());
     }
 
     #[test]
