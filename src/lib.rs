@@ -15,3 +15,4 @@ pub mod http;
 pub mod plex;
 pub mod server;
 pub mod tools;
+mod unseen;

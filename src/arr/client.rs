@@ -10,6 +10,7 @@ use crate::{
     guard::Cleared,
     http::{Change, Endpoint, Get, HttpError, Patience, Sent, Transport, is_html},
     plex::items::Window,
+    unseen::one_line,
 };
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
@@ -313,7 +314,7 @@ impl Arr {
         let (dialect, address) = (self.dialect, self.transport.address());
         for path in [["api", "system", "status"].as_slice(), &["api", "v1", "system", "status"]] {
             let Some(SystemStatus { app_name, version: Some(version), .. }) = ask(path).await else { continue };
-            let version = super::text::said(&version, 40);
+            let version = one_line(&version, 40);
             return match app_name {
                 Some(name) if !name.eq_ignore_ascii_case(dialect.name) => self.other_program(&name),
                 _ => ArrError::TooOld { dialect, version },
@@ -326,7 +327,7 @@ impl Arr {
     }
 
     fn other_program(&self, name: &str) -> ArrError {
-        ArrError::OtherProgram { dialect: self.dialect, found: super::text::said(name, 40) }
+        ArrError::OtherProgram { dialect: self.dialect, found: one_line(name, 40) }
     }
 }
 
@@ -336,7 +337,7 @@ fn get<'s>(what: impl Into<String>, path: impl IntoIterator<Item = &'s str>) -> 
 }
 
 fn with_all(request: Get, parameters: &[(&'static str, &'static str)]) -> Get {
-    parameters.iter().fold(request, |request, (name, value)| request.with(name, *value))
+    parameters.iter().fold(request, |request, (name, value)| request.with(*name, *value))
 }
 
 fn post<'s>(

@@ -2,6 +2,7 @@
 //! characters that hide or reorder text, or steer a terminal, are taken out of every result.
 
 use super::error::ToolError;
+use crate::unseen::is_unseen;
 use serde_json::Value;
 
 /// Cleans every text of a result.
@@ -18,6 +19,11 @@ pub fn clean(value: &mut Value) {
     }
 }
 
+/// A text without what `clean` takes out.
+pub fn cleaned(text: &str) -> String {
+    text.chars().filter(|c| !is_unseen(*c)).collect()
+}
+
 /// The first `most` characters of `text`, with an ellipsis where something was cut.
 pub fn shorten(text: String, most: usize) -> String {
     match text.char_indices().nth(most) {
@@ -31,18 +37,6 @@ pub fn query(field: &str, text: &str) -> Result<String, ToolError> {
     let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let words = spaced.trim();
     if words.is_empty() { Err(ToolError::argument(field, "must not be empty")) } else { Ok(words.to_owned()) }
-}
-
-/// Controls, bidirectional marks, invisible fillers and tag characters. Joiners stay: scripts and emoji are built of them.
-fn is_unseen(c: char) -> bool {
-    let joins_lines = matches!(c, '\n' | '\t');
-    let marks = matches!(
-        c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    );
-    marks || (c.is_control() && !joins_lines)
 }
 
 #[cfg(test)]
