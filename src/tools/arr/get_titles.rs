@@ -5,6 +5,7 @@ use super::{
 };
 use crate::{
     arr::{folded, records::Title},
+    export::job::Progress,
     guard::{Affected, Read},
     plex::items::Window,
     tools::{call::Call, error::ToolError, listing::Paging},
@@ -85,9 +86,13 @@ pub(super) struct RadarrTitles {
     movies: Vec<MovieRow>,
 }
 
+/// Titles between two reports of how far the reading is.
+const REPORT: u64 = 500;
+
 /// What is kept of the library while it comes in.
 #[derive(Default)]
 struct Found {
+    read: u64,
     total: u64,
     titles: Vec<Title>,
 }
@@ -102,6 +107,10 @@ async fn list<T: Twin, R: Serialize + From<Title>>(
     let client = T::client(call).await?;
     let found = client
         .library(|found: &mut Found, title| {
+            found.read += 1;
+            if found.read.is_multiple_of(REPORT) {
+                call.progress(Progress { items: found.read, ..Progress::default() });
+            }
             // A row without both is none.
             if title.title.is_none() && title.id.is_none() || wanted.as_ref().is_some_and(|text| !holds(&title, text)) {
                 return;
