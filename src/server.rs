@@ -93,8 +93,12 @@ impl Server {
                 {
                     return Ok(asks.into());
                 }
-                let mut result = CallToolResult::structured_error(error.structured());
-                result.content = vec![ContentBlock::text(error.to_string())];
+                // It may hold other people's text, as results do.
+                let (mut structured, mut text) = (error.structured(), error.to_string().into());
+                tools::text::clean(&mut structured);
+                tools::text::clean(&mut text);
+                let mut result = CallToolResult::structured_error(structured);
+                result.content = vec![ContentBlock::text(text.as_str().unwrap_or_default())];
                 Ok(result.into())
             }
         }

@@ -110,7 +110,7 @@ struct Public {
     special: &'static [&'static str],
 }
 
-const PUBLIC: [Public; 13] = [
+const PUBLIC: &[Public] = &[
     Public {
         tool: "get_libraries",
         reads: true,

@@ -2,7 +2,8 @@
 
 use super::arguments::ArgumentErrors;
 use crate::{
-    app::PlexUnavailable,
+    app::{ArrUnavailable, PlexUnavailable},
+    arr::ArrError,
     export::ExportError,
     guard::{Code, LedgerError, Question, Refusal, Unapproved},
     plex::error::PlexError,
@@ -31,6 +32,9 @@ pub enum ToolError {
     /// Plex gave no usable answer.
     #[error(transparent)]
     Plex(#[from] PlexError),
+    /// Sonarr or Radarr gave no usable answer, or refused.
+    #[error(transparent)]
+    Arr(#[from] ArrError),
     /// There is no export.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -114,6 +118,15 @@ impl From<PlexUnavailable> for ToolError {
     }
 }
 
+impl From<ArrUnavailable> for ToolError {
+    fn from(error: ArrUnavailable) -> Self {
+        match error {
+            ArrUnavailable::Setting(error) => error.into(),
+            ArrUnavailable::Client(error) => error.into(),
+        }
+    }
+}
+
 impl ToolError {
     /// The error of an argument that the schema can't judge.
     pub fn argument(field: &str, problem: impl Into<String>) -> Self {
@@ -129,6 +142,7 @@ impl ToolError {
             Self::Arguments(_) => "invalid_argument",
             Self::Setting(_) => "not_configured",
             Self::Plex(error) => error.code(),
+            Self::Arr(error) => error.code(),
             Self::Export(error) => error.code(),
             Self::Unsettled { .. } => "outcome_unknown",
             Self::NotApplied { .. } => "not_applied",
@@ -149,6 +163,9 @@ impl ToolError {
             Self::Refused(refusal) => refusal.structured(),
             Self::Arguments(errors) => {
                 json!({"code": self.code(), "message": self.to_string(), "fields": errors.fields()})
+            }
+            Self::Arr(ArrError::AlreadyThere { existing, .. }) => {
+                json!({"code": self.code(), "message": self.to_string(), "item": existing.item})
             }
             Self::Unsettled { change_id: Some(id), .. } | Self::Partly { change_id: Some(id), .. } => {
                 json!({"code": self.code(), "message": self.to_string(), "changeId": id})

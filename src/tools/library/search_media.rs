@@ -11,6 +11,7 @@ use crate::{
         error::ToolError,
         filters::{Conditions, Filters, ignored_filter},
         listing::{Fields, IDENTITY, ListedItem, Paging, Pick, Row},
+        text::query,
     },
 };
 use schemars::JsonSchema;
@@ -97,7 +98,7 @@ impl Tool for SearchMedia {
     type Out = Out;
 
     async fn run(call: &Call<'_, Read>, args: Args) -> Result<Out, ToolError> {
-        let query = plain(&args.query)?;
+        let query = query("query", &args.query)?;
         let pick = Pick::new(args.fields.clone(), &[&IDENTITY[..], &USUAL].concat())?;
         let conditions = args.filters.clone().read()?;
         let found = match (&args.library_key, conditions.first()) {
@@ -113,13 +114,6 @@ impl Tool for SearchMedia {
         call.affects(Affected { items: Some(results.len() as u64), ..Affected::default() });
         Ok(Out { query, library_key: key.map(str::to_owned), paging, warning, results })
     }
-}
-
-/// The words with every control character as a space.
-fn plain(query: &str) -> Result<String, ToolError> {
-    let spaced: String = query.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let words = spaced.trim();
-    if words.is_empty() { Err(ToolError::argument("query", "must not be empty")) } else { Ok(words.to_owned()) }
 }
 
 async fn search_library(
@@ -164,15 +158,4 @@ async fn search_everything(call: &Call<'_, Read>, query: &str, args: &Args) -> R
 fn hit(item: Item, library_key: Option<&str>) -> Hit {
     let (score, reason) = (item.score, item.reason.clone());
     Hit { item: ListedItem::of(item, library_key), score, reason }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn controls_become_spaces_and_nothing_is_no_query() {
-        assert_eq!(plain(" a\nb\u{0}c ").unwrap(), "a b c");
-        assert!(plain(" \n ").is_err());
-    }
 }
