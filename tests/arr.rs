@@ -820,7 +820,7 @@ async fn a_search_that_fails_says_so() {
         let (_server, _home, client) = twin.start(ArrOptions { deviations, ..twin.options() }).await;
         let result = client.call(twin.trigger, json!({twin.id: 1, "waitSeconds": 10})).await;
         assert_eq!((&result["status"], &result["result"]), (&json!("failed"), &json!("unsuccessful")));
-        assert!(result["message"].as_str().unwrap().contains("no indexer answers"));
+        assert!(result["says"].as_str().unwrap().contains("no indexer answers"));
         client.close().await;
     }
 }

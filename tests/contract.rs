@@ -52,8 +52,19 @@ const KNOWN: &[Known] = &[
     Known {
         method: "PUT",
         path: "/library/sections/{sectionId}/all",
-        parameters: &["id"],
-        reason: "the description's examples have it: which of the library's items are edited",
+        parameters: &[
+            "id",
+            "contentRating.value",
+            "originalTitle.value",
+            "rating.value",
+            "studio.value",
+            "summary.value",
+            "tagline.value",
+            "title.locked",
+            "year.value",
+        ],
+        reason: "the description's examples have id, which of the library's items are edited; its field.value and \
+                 field.locked stand for every field",
     },
     Known {
         method: "GET",

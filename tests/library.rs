@@ -11,7 +11,10 @@
 
 mod support;
 
-use plex_mcp::demo::{Deviations, Options, SampleLibrary, SamplePlex};
+use plex_mcp::{
+    demo::{Deviations, Options, SampleLibrary, SamplePlex},
+    guard::{Kind, Service, Subject},
+};
 use serde_json::{Value, json};
 use std::{collections::HashSet, fmt::Write as _};
 use support::{
@@ -967,8 +970,9 @@ async fn results_are_what_their_schemas_say() {
         }
     }
     assert!(found.is_empty(), "{found}");
-    let reads = tools.iter().filter(|tool| tool.annotations.as_ref().unwrap().read_only_hint == Some(true));
-    let missing: Vec<&str> = reads.map(|tool| &*tool.name).filter(|name| !checked.contains(*name)).collect();
+    let of_plex = |subject: &Subject| subject.kind == Kind::Read && subject.service == Service::Plex;
+    let reads = plex_mcp::tools::all().iter().filter(|tool| of_plex(&tool.subject));
+    let missing: Vec<&str> = reads.map(|tool| tool.name).filter(|name| !checked.contains(*name)).collect();
     assert!(missing.is_empty(), "{missing:?} had no result");
     assert!(plex.request_count() > 200);
     client.close().await;

@@ -397,7 +397,7 @@ async fn the_self_test_passes_for_right_policies() {
     for policy in ["", "default = \"allow\"", "hide = \"*\"", "kinds.read.action = \"ask\""] {
         guard(policy).guard.self_test().unwrap();
     }
-    let shipped = Policy::shipped(&SUBJECTS);
+    let shipped = Policy::shipped(crate::tools::catalogue());
     let dir = tempfile::tempdir().unwrap();
     let ledger = Ledger::open(&dir.path().join("l.db")).unwrap();
     Guard::new(shipped, ledger, "default".to_owned()).self_test().unwrap();

@@ -192,7 +192,7 @@ def changes(plex, section, movie):
 
 def playlists(plex, section, movies):
     names = [playlist.title for playlist in plex.playlists()]
-    check(names == ["Rainy Evenings", "Unplayed Films", "Kitchen Radio"], names)
+    check(names[:3] == ["Rainy Evenings", "Unplayed Films", "Kitchen Radio"], names)
     smart = plex.playlist("Unplayed Films")
     check(smart.smart and len(smart.items()) == smart.leafCount > 100, "a smart playlist")
     made = plex.createPlaylist("Made Here", items=movies[:3])
@@ -210,7 +210,7 @@ def playlists(plex, section, movies):
     check(all("Drama" in {genre.tag for genre in item.genres} for item in new.items()[:20]), "smart, made")
     for playlist in (made, new):
         playlist.delete()
-    check(len(plex.playlists()) == 3, "deleted")
+    check([playlist.title for playlist in plex.playlists()] == names, "deleted")
 
     session = plex.sessions()[0]
     check(session.usernames == ["Peregrine"] and session.player.state == "playing", "a session")

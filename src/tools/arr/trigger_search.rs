@@ -77,7 +77,7 @@ enum Scope {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Out {
-    /// Whether this call began a search; else `message` says why not.
+    /// Whether this call began a search; else `says` tells why not.
     started: bool,
     /// one or `all_missing`.
     scope: Scope,
@@ -98,7 +98,7 @@ pub(super) struct Out {
     result: Option<String>,
     /// What the service says of it, or why nothing was begun.
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
+    says: Option<String>,
 }
 
 /// What a search is about.
@@ -143,7 +143,7 @@ async fn search<T: Twin>(
         command_id: command.id,
         status: command.status,
         result: command.result.filter(|result| result != "unknown"),
-        message: command.message,
+        says: command.message,
     };
     if one.is_none() && subject.missing == Some(0) {
         let message = Some(format!("{} misses nothing, so there is nothing to search for", T::DIALECT.name));

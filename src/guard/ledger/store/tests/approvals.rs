@@ -124,7 +124,8 @@ fn so_many_wait_and_no_more_and_what_has_run_out_makes_room() {
         let other = NewQuestion { grant: "other".into(), ..question(way, "more") };
         assert!(matches!(store.ask(&other).unwrap(), Found::Open(_)), "each grant has its own");
         // In the place of another there is room.
-        let first = store.approvals().unwrap()[0].id.clone();
+        let waiting = store.approvals().unwrap();
+        let first = waiting.into_iter().find(|waits| waits.grant != "other").unwrap().id;
         let instead = NewQuestion { instead_of: Some(first), ..question(way, "more") };
         assert!(matches!(store.ask(&instead).unwrap(), Found::Open(_)));
         place.clock.pass(seconds * SECOND);
