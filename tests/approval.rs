@@ -729,7 +729,9 @@ async fn what_the_owner_approved_is_of_things_as_they_stood_and_of_that_grant() 
         .collect();
     let ends = join_all(calls.iter().map(|call| home.run(call))).await;
     assert_eq!(ends.iter().filter(|end| end.code == 0).count(), 1, "{ends:?}");
-    assert!(ends.iter().all(|end| [0, 3].contains(&end.code)), "{ends:?}");
+    // One that looks when the first is done finds the file, before it is asked about.
+    let too_late = |end: &support::Finished| end.code == 1 && end.stderr.contains("exists already");
+    assert!(ends.iter().all(|end| [0, 3].contains(&end.code) || too_late(end)), "{ends:?}");
     let passed = home.rows().await.iter().filter(|row| row.decision == Decision::Approved).count();
     assert_eq!(passed, 1);
 }
