@@ -6,11 +6,13 @@ use crate::{
     guard::{Guard, Kind, Ledger, LedgerError, Policy, PolicyErrors, SelfTestFailed},
     http::Sent,
     plex::{error::PlexError, http::Plex},
-    tools,
+    tools::{self, trakt::activity::Activity},
+    trakt::{error::TraktError, http::Trakt},
 };
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::{Arc, Weak},
 };
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
@@ -31,6 +33,11 @@ pub struct App {
     reads: Semaphore,
     changes: Semaphore,
     plex: OnceCell<Plex>,
+    trakt: OnceCell<Trakt>,
+    /// What is done for Trakt beyond the call that began it.
+    pub(crate) activity: Activity,
+    /// This very value, for tasks that outlive a call.
+    own: Weak<Self>,
 }
 
 /// Why the program can't begin to serve.
@@ -79,6 +86,17 @@ pub enum PlexUnavailable {
     Client(#[from] PlexError),
 }
 
+/// Why Trakt can't be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum TraktUnavailable {
+    /// The settings name no app.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The client can't be made of the settings.
+    #[error(transparent)]
+    Client(#[from] TraktError),
+}
+
 /// The policy that `source` names.
 pub fn load_policy(source: &PolicySource) -> Result<Policy, StartError> {
     let text = read_policy(source).map_err(|cause| StartError::PolicyFile { from: source.clone(), cause })?;
@@ -105,7 +123,7 @@ fn refuse_among_exports(what: &'static str, path: &Path, exports: &Path) -> Resu
 
 impl App {
     /// Loads the policy and opens the ledger. Sends nothing.
-    pub fn new(config: Config) -> Result<Self, StartError> {
+    pub fn new(config: Config) -> Result<Arc<Self>, StartError> {
         let policy = load_policy(&config.policy)?;
         tracing::info!(policy = %config.policy, hash = policy.hash(), "policy loaded");
         for warning in policy.warnings() {
@@ -118,16 +136,25 @@ impl App {
         let ledger = Ledger::open_with_key(&config.ledger, &config.ledger_key)?;
         refuse_among_exports("ledger", &config.ledger, exports.path())?;
         refuse_among_exports("ledger's key", &config.ledger_key, exports.path())?;
+        refuse_among_exports("sign-in to Trakt", &config.trakt_sign_in, exports.path())?;
         let guard = Guard::new(policy, ledger, config.grant.clone());
         guard.self_test()?;
-        Ok(Self {
+        Ok(Arc::new_cyclic(|own| Self {
             config,
             guard,
             exports,
             reads: Semaphore::new(MAX_READS),
             changes: Semaphore::new(MAX_CHANGES),
             plex: OnceCell::new(),
-        })
+            trakt: OnceCell::new(),
+            activity: Activity::default(),
+            own: Weak::clone(own),
+        }))
+    }
+
+    /// This value for a task that outlives a call, and that must not keep the program from ending.
+    pub(crate) fn weak(&self) -> Weak<Self> {
+        Weak::clone(&self.own)
     }
 
     /// The settings that the program runs with.
@@ -167,5 +194,12 @@ impl App {
         let server = self.config.plex.as_ref().map_err(Clone::clone)?;
         let plex = self.plex.get_or_try_init(|| async { Plex::new(server) }).await?;
         Ok(plex.for_call(sent))
+    }
+
+    /// The client of Trakt for one call.
+    pub(crate) async fn trakt(&self, sent: &Sent) -> Result<Trakt, TraktUnavailable> {
+        let app = self.config.trakt.as_ref().map_err(Clone::clone)?;
+        let make = || async { Trakt::new(app, self.config.trakt_sign_in.clone()) };
+        Ok(self.trakt.get_or_try_init(make).await?.for_call(sent))
     }
 }

@@ -3,6 +3,10 @@
 //! A setting that is missing or wrong does not keep the server from starting: clients hide the output of a server that
 //! exits, while the error of a call reaches the person who can mend it.
 
+mod trakt;
+
+pub use trakt::{TraktApp, TraktSettings};
+
 use crate::guard::Ledger;
 use reqwest::Url;
 use std::{
@@ -93,6 +97,9 @@ pub struct Settings {
         value_name = "BOOL"
     )]
     pub plex_insecure_tls: Option<String>,
+    /// Trakt.
+    #[command(flatten)]
+    pub trakt: TraktSettings,
 }
 
 /// A setting that can't be used, told to whoever can mend it.
@@ -116,9 +123,14 @@ pub enum SettingError {
         /// What gave it away; never the value.
         found: &'static str,
     },
-    /// The address can't be one of a Plex server.
-    #[error("PLEX_URL can't be used: {0}")]
-    Url(String),
+    /// The address can't be one of a server.
+    #[error("{variable} can't be used: {problem}")]
+    Url {
+        /// The variable's name.
+        variable: &'static str,
+        /// What is wrong with it; never the value.
+        problem: String,
+    },
     /// The value is neither yes nor no.
     #[error("{variable} must be 1 or 0")]
     NotBoolean {
@@ -180,6 +192,10 @@ impl fmt::Display for PolicySource {
 pub struct Config {
     /// The Plex server, or what is wrong with its settings.
     pub plex: Result<PlexServer, SettingError>,
+    /// The Trakt app, or what is wrong with its settings.
+    pub trakt: Result<TraktApp, SettingError>,
+    /// The file with the sign-in to Trakt: beside the ledger.
+    pub trakt_sign_in: PathBuf,
     /// Where the policy comes from.
     pub policy: PolicySource,
     /// The ledger's file.
@@ -196,9 +212,12 @@ impl Config {
     /// Checks `settings`. Only reads files that they name.
     pub fn new(settings: Settings) -> Self {
         let plex = plex_server(&settings);
+        let trakt = TraktApp::new(&settings.trakt, authorities(&settings));
         let ledger = settings.ledger.unwrap_or_else(|| default_ledger(&settings.export_dir));
         Self {
             plex,
+            trakt,
+            trakt_sign_in: ledger.with_file_name("trakt.json"),
             policy: settings.policy.map_or_else(find_policy, PolicySource::File),
             ledger_key: settings.ledger_key_file.unwrap_or_else(|| Ledger::key_beside(&ledger)),
             ledger,
@@ -222,32 +241,56 @@ fn read_file(path: &Path) -> io::Result<String> {
 }
 
 fn plex_server(settings: &Settings) -> Result<PlexServer, SettingError> {
-    let url = settings.plex_url.as_deref().map(str::trim).filter(|url| !url.is_empty());
-    let url = url.ok_or(SettingError::Unset { variable: "PLEX_URL", hint: "such as http://192.168.1.2:32400" })?;
-    check_filled_in("PLEX_URL", url)?;
-    let url = parse_url(url)?;
-    let token = match (&settings.plex_token, &settings.plex_token_file) {
-        (Some(token), _) if !token.reveal().trim().is_empty() => token.reveal().trim().to_owned(),
+    let url = address("PLEX_URL", settings.plex_url.as_deref(), "such as http://192.168.1.2:32400")?;
+    let token = secret(
+        ["PLEX_TOKEN", "PLEX_TOKEN_FILE"],
+        settings.plex_token.as_ref(),
+        settings.plex_token_file.as_deref(),
+        "the X-Plex-Token of your account",
+    )?;
+    let tls = if is_on("PLEX_INSECURE_TLS", settings.plex_insecure_tls.as_deref())? {
+        TlsTrust::Anything
+    } else {
+        authorities(settings)?
+    };
+    Ok(PlexServer { url, token, tls })
+}
+
+/// The certificates that every service is trusted by: the system's, and those of an authority of the user's own.
+fn authorities(settings: &Settings) -> Result<TlsTrust, SettingError> {
+    let Some(file) = &settings.plex_ca_file else { return Ok(TlsTrust::System) };
+    let read =
+        read_file(file).map_err(|cause| SettingError::File { variable: "PLEX_CA_FILE", cause: cause.to_string() });
+    Ok(TlsTrust::Authority(read?.into_bytes()))
+}
+
+/// The address that `variable` holds.
+fn address(variable: &'static str, value: Option<&str>, hint: &'static str) -> Result<Url, SettingError> {
+    let url = value.map(str::trim).filter(|url| !url.is_empty()).ok_or(SettingError::Unset { variable, hint })?;
+    check_filled_in(variable, url)?;
+    parse_url(url).map_err(|problem| SettingError::Url { variable, problem })
+}
+
+/// The secret that the first variable holds, or the file that the second one names.
+fn secret(
+    [variable, file_variable]: [&'static str; 2],
+    value: Option<&Secret>,
+    file: Option<&Path>,
+    hint: &'static str,
+) -> Result<Secret, SettingError> {
+    let text = match (value, file) {
+        (Some(value), _) if !value.reveal().trim().is_empty() => value.reveal().trim().to_owned(),
         (_, Some(file)) => read_file(file)
-            .map_err(|cause| SettingError::File { variable: "PLEX_TOKEN_FILE", cause: cause.to_string() })?
+            .map_err(|cause| SettingError::File { variable: file_variable, cause: cause.to_string() })?
             .trim()
             .to_owned(),
         _ => String::new(),
     };
-    if token.is_empty() {
-        return Err(SettingError::Unset { variable: "PLEX_TOKEN", hint: "the X-Plex-Token of your account" });
+    if text.is_empty() {
+        return Err(SettingError::Unset { variable, hint });
     }
-    check_filled_in("PLEX_TOKEN", &token)?;
-    let tls = match &settings.plex_ca_file {
-        _ if is_on("PLEX_INSECURE_TLS", settings.plex_insecure_tls.as_deref())? => TlsTrust::Anything,
-        Some(file) => TlsTrust::Authority(
-            read_file(file)
-                .map_err(|cause| SettingError::File { variable: "PLEX_CA_FILE", cause: cause.to_string() })?
-                .into_bytes(),
-        ),
-        None => TlsTrust::System,
-    };
-    Ok(PlexServer { url, token: Secret(token), tls })
+    check_filled_in(variable, &text)?;
+    Ok(Secret(text))
 }
 
 fn is_on(variable: &'static str, value: Option<&str>) -> Result<bool, SettingError> {
@@ -272,6 +315,7 @@ fn check_filled_in(variable: &'static str, value: &str) -> Result<(), SettingErr
         || lower.starts_with("your-")
         || lower.contains("your_plex")
         || lower.contains("token_here")
+        || lower.contains("key_here")
     {
         "the example's text"
     } else if value.contains(['"', '\'', '`']) {
@@ -284,8 +328,8 @@ fn check_filled_in(variable: &'static str, value: &str) -> Result<(), SettingErr
     Err(SettingError::Placeholder { variable, found })
 }
 
-fn parse_url(text: &str) -> Result<Url, SettingError> {
-    let refuse = |why: &str| Err(SettingError::Url(why.to_owned()));
+fn parse_url(text: &str) -> Result<Url, String> {
+    let refuse = |why: &str| Err(why.to_owned());
     // People write `192.168.1.2:32400`, which a URL parser takes for a scheme.
     let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let mut url = match Url::parse(&with_scheme) {
@@ -296,10 +340,10 @@ fn parse_url(text: &str) -> Result<Url, SettingError> {
         return refuse("it must begin with http:// or https://");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return refuse("it must not hold a user name or password; the token goes into PLEX_TOKEN");
+        return refuse("it must not hold a user name or password; the token or key has a setting of its own");
     }
     if url.query().is_some() {
-        return refuse("it must not hold a query; the token goes into PLEX_TOKEN");
+        return refuse("it must not hold a query; the token or key has a setting of its own");
     }
     url.set_fragment(None);
     Ok(url)
@@ -363,6 +407,7 @@ mod tests {
             grant: "default".into(),
             plex_ca_file: None,
             plex_insecure_tls: None,
+            trakt: TraktSettings::default(),
         }
     }
 

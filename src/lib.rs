@@ -14,3 +14,4 @@ pub mod http;
 pub mod plex;
 pub mod server;
 pub mod tools;
+pub mod trakt;

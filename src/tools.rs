@@ -11,6 +11,7 @@ pub mod library;
 pub mod listing;
 pub mod schema;
 pub mod text;
+pub mod trakt;
 
 use crate::{
     app::App,
@@ -26,7 +27,7 @@ use serde_json::{Map, Value};
 use std::{future::Future, panic::AssertUnwindSafe, sync::LazyLock, time::Duration};
 
 /// Every group of tools.
-pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS];
+pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS, trakt::TOOLS];
 
 /// A tool of this server.
 pub trait Tool: JsonSchema + 'static {

@@ -237,9 +237,23 @@ impl JsonSchema for PlexId {
     }
 }
 
+/// The words of a search with every control character as a space.
+pub fn plain_query(query: &str) -> Result<String, ArgumentErrors> {
+    let spaced: String = query.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let words = spaced.trim();
+    if words.is_empty() { Err(ArgumentErrors::one("query", "must not be empty")) } else { Ok(words.to_owned()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn controls_become_spaces_and_nothing_is_no_query() {
+        assert_eq!(plain_query(" a\nb\u{0}c ").unwrap(), "a b c");
+        assert!(plain_query(" \n ").is_err());
+    }
+
     use serde_json::json;
 
     fn schema() -> Map<String, Value> {

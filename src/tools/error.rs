@@ -1,7 +1,13 @@
 //! Errors of tools as the model reads them: a text that says what to do, and a stable code.
 
 use super::arguments::ArgumentErrors;
-use crate::{app::PlexUnavailable, export::ExportError, guard::Refusal, plex::error::PlexError};
+use crate::{
+    app::{PlexUnavailable, TraktUnavailable},
+    export::ExportError,
+    guard::Refusal,
+    plex::error::PlexError,
+    trakt::error::TraktError,
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -23,6 +29,12 @@ pub enum ToolError {
     /// Plex gave no usable answer.
     #[error(transparent)]
     Plex(#[from] PlexError),
+    /// Trakt gave no usable answer.
+    #[error(transparent)]
+    Trakt(#[from] TraktError),
+    /// The same is being done by another call.
+    #[error("{0}")]
+    Running(String),
     /// There is no export.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -52,6 +64,15 @@ impl From<PlexUnavailable> for ToolError {
     }
 }
 
+impl From<TraktUnavailable> for ToolError {
+    fn from(error: TraktUnavailable) -> Self {
+        match error {
+            TraktUnavailable::Setting(error) => error.into(),
+            TraktUnavailable::Client(error) => error.into(),
+        }
+    }
+}
+
 impl ToolError {
     /// The error of an argument that the schema can't judge.
     pub fn argument(field: &str, problem: impl Into<String>) -> Self {
@@ -66,6 +87,8 @@ impl ToolError {
             Self::Arguments(_) => "invalid_argument",
             Self::Setting(_) => "not_configured",
             Self::Plex(error) => error.code(),
+            Self::Trakt(error) => error.code(),
+            Self::Running(_) => "already_running",
             Self::Export(error) => error.code(),
             Self::Cancelled => "cancelled",
             Self::TimedOut(_) => "timeout",
@@ -80,6 +103,9 @@ impl ToolError {
             Self::Arguments(errors) => {
                 json!({"code": self.code(), "message": self.to_string(), "fields": errors.fields()})
             }
+            Self::Trakt(error) if error.retry_after().is_some() => json!({
+                "code": self.code(), "message": self.to_string(), "retryAfterSeconds": error.retry_after(),
+            }),
             _ => json!({"code": self.code(), "message": self.to_string()}),
         }
     }

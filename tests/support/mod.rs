@@ -80,7 +80,9 @@ impl Home {
     /// The binary with this home's settings and nothing else of the environment that concerns it.
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_plex-mcp"));
-        let concerns_it = |name: &str| name.starts_with("PLEX_") || name.starts_with("XDG_") || name == "RUST_LOG";
+        let concerns_it = |name: &str| {
+            ["PLEX_", "TRAKT_", "XDG_"].iter().any(|prefix| name.starts_with(prefix)) || name == "RUST_LOG"
+        };
         for (name, _) in std::env::vars().filter(|(name, _)| concerns_it(name)) {
             command.env_remove(name);
         }

@@ -6,7 +6,7 @@ use crate::{
     },
     tools::{
         Tool,
-        arguments::PlexId,
+        arguments::{PlexId, plain_query},
         call::Call,
         error::ToolError,
         listing::{ItemRow, Paging},
@@ -101,7 +101,7 @@ impl Tool for SearchMedia {
     type Out = Out;
 
     async fn run(call: &Call<'_, Read>, args: Args) -> Result<Out, ToolError> {
-        let query = plain(&args.query)?;
+        let query = plain_query(&args.query)?;
         let found = match &args.library_key {
             Some(key) => search_library(call, key, &query, &args).await?,
             None => search_everything(call, &query, &args).await?,
@@ -111,13 +111,6 @@ impl Tool for SearchMedia {
         call.affects(Affected { items: Some(results.len() as u64), ..Affected::default() });
         Ok(Out { query, library_key: key.map(str::to_owned), paging, results })
     }
-}
-
-/// The words with every control character as a space.
-fn plain(query: &str) -> Result<String, ToolError> {
-    let spaced: String = query.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let words = spaced.trim();
-    if words.is_empty() { Err(ToolError::argument("query", "must not be empty")) } else { Ok(words.to_owned()) }
 }
 
 async fn search_library(
@@ -167,16 +160,5 @@ fn hit(item: Item, library_key: Option<&str>) -> Hit {
         library: item.library_section_title,
         score: item.score,
         reason: item.reason,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn controls_become_spaces_and_nothing_is_no_query() {
-        assert_eq!(plain(" a\nb\u{0}c ").unwrap(), "a b c");
-        assert!(plain(" \n ").is_err());
     }
 }
