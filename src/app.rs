@@ -1,20 +1,27 @@
 //! What every call shares: the guard, the clients and the exports directory, built once.
 
+mod retention;
+mod watch;
+
 use crate::{
-    config::{Config, PolicySource, SettingError, read_policy},
+    config::{
+        Config, PolicyFileError, PolicySource, SettingError, Stamp,
+        permissions::{PermissionError, check_secret, check_unchangeable},
+        read_policy_file,
+    },
     export::directory::Exports,
-    guard::{Guard, Kind, Ledger, LedgerError, Policy, PolicyErrors, SelfTestFailed},
+    guard::{Guard, Kind, Ledger, LedgerError, Policy, PolicyErrors, SHIPPED, SelfTestFailed},
     http::Sent,
-    plex::{error::PlexError, http::Plex},
+    plex::{discover::Discover, error::PlexError, http::Plex},
     tools::{self, trakt::activity::Activity},
     trakt::{error::TraktError, http::Trakt},
 };
 use std::{
-    io,
     path::{Path, PathBuf},
-    sync::{Arc, Weak},
+    sync::{Arc, Mutex, Weak},
 };
-use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit, watch::Sender};
+use watch::Watch;
 
 /// Calls that run at once; further ones wait their turn. The protocol itself knows no bound. Reads and changes each have
 /// their own, so that long exports don't hold up reads.
@@ -38,6 +45,11 @@ pub struct App {
     pub(crate) activity: Activity,
     /// This very value, for tasks that outlive a call.
     own: Weak<Self>,
+    discover: OnceCell<Discover>,
+    /// Counts how often other tools came to be listed.
+    pub(crate) relisted: Sender<u64>,
+    /// What begins to look after the policy, once.
+    watch: Mutex<Option<Watch>>,
 }
 
 /// Why the program can't begin to serve.
@@ -49,7 +61,7 @@ pub enum StartError {
         /// Its path.
         from: PolicySource,
         /// What the system said.
-        cause: io::Error,
+        cause: PolicyFileError,
     },
     /// The policy is not one.
     #[error("the policy {from} is not valid, and nothing is served under a policy that was not understood:\n{errors}")]
@@ -62,6 +74,9 @@ pub enum StartError {
     /// The ledger can't be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The ledger is not safe from others.
+    #[error("the ledger is not safe from others: {0}")]
+    LedgerUnsafe(PermissionError),
     /// The guard let a call through that the policy refuses.
     #[error(transparent)]
     SelfTest(#[from] SelfTestFailed),
@@ -99,8 +114,43 @@ pub enum TraktUnavailable {
 
 /// The policy that `source` names.
 pub fn load_policy(source: &PolicySource) -> Result<Policy, StartError> {
-    let text = read_policy(source).map_err(|cause| StartError::PolicyFile { from: source.clone(), cause })?;
-    Policy::parse(&text, tools::catalogue()).map_err(|errors| StartError::Policy { from: source.clone(), errors })
+    load(source).map(|(policy, _)| policy)
+}
+
+fn load(source: &PolicySource) -> Result<(Policy, Option<Stamp>), StartError> {
+    let (text, stamp) = match source {
+        PolicySource::File(path) => {
+            let read = read_policy_file(path);
+            let (text, stamp) = read.map_err(|cause| StartError::PolicyFile { from: source.clone(), cause })?;
+            (text, Some(stamp))
+        }
+        PolicySource::BuiltIn => (SHIPPED.to_owned(), None),
+    };
+    let policy = Policy::parse(&text, tools::catalogue());
+    Ok((policy.map_err(|errors| StartError::Policy { from: source.clone(), errors })?, stamp))
+}
+
+/// The policy that `source` names for a server that exports to that directory, and the state its file was read in.
+fn load_to_serve(source: &PolicySource, exports: &Path) -> Result<(Policy, Option<Stamp>), StartError> {
+    let loaded = load(source)?;
+    for warning in loaded.0.warnings() {
+        tracing::warn!(policy = %source, "{warning}");
+    }
+    if let PolicySource::File(file) = source {
+        refuse_among_exports("policy", file, exports)?;
+    }
+    Ok(loaded)
+}
+
+/// Refuses a ledger that others may write to, and a key of it that they may read. What is not there yet is made safe.
+fn check_ledger(config: &Config) -> Result<(), StartError> {
+    // What is no file the ledger refuses itself, with the setting's name.
+    if config.ledger.metadata().is_ok_and(|found| !found.is_file()) {
+        return Ok(());
+    }
+    let files = ["", ".head", ".marker", "-wal", "-shm"].map(|ending| Ledger::beside(&config.ledger, ending));
+    let checked = files.iter().try_for_each(|file| check_unchangeable(file));
+    checked.and_then(|()| check_secret(&config.ledger_key)).map_err(StartError::LedgerUnsafe)
 }
 
 /// Refuses a file that lies in the exports directory, or is reached by a link there, which an export could replace.
@@ -124,20 +174,16 @@ fn refuse_among_exports(what: &'static str, path: &Path, exports: &Path) -> Resu
 impl App {
     /// Loads the policy and opens the ledger. Sends nothing.
     pub fn new(config: Config) -> Result<Arc<Self>, StartError> {
-        let policy = load_policy(&config.policy)?;
-        tracing::info!(policy = %config.policy, hash = policy.hash(), "policy loaded");
-        for warning in policy.warnings() {
-            tracing::warn!(policy = %config.policy, "{warning}");
-        }
         let exports = Exports::new(config.exports.clone());
-        if let PolicySource::File(file) = &config.policy {
-            refuse_among_exports("policy", file, exports.path())?;
-        }
+        let (policy, stamp) = load_to_serve(&config.policy, exports.path())?;
+        tracing::info!(policy = %config.policy, hash = policy.hash(), "policy loaded");
+        let watch = Watch::new(&config.policy, stamp, config.better_policy.clone());
+        check_ledger(&config)?;
         let ledger = Ledger::open_with_key(&config.ledger, &config.ledger_key)?;
         refuse_among_exports("ledger", &config.ledger, exports.path())?;
         refuse_among_exports("ledger's key", &config.ledger_key, exports.path())?;
         refuse_among_exports("sign-in to Trakt", &config.trakt_sign_in, exports.path())?;
-        let guard = Guard::new(policy, ledger, config.grant.clone());
+        let guard = Guard::new(policy, ledger, config.grant.clone()).loaded_from(&config.policy.to_string());
         guard.self_test()?;
         Ok(Arc::new_cyclic(|own| Self {
             config,
@@ -149,6 +195,9 @@ impl App {
             trakt: OnceCell::new(),
             activity: Activity::default(),
             own: Weak::clone(own),
+            discover: OnceCell::new(),
+            relisted: Sender::default(),
+            watch: Mutex::new(Some(watch)),
         }))
     }
 
@@ -171,6 +220,9 @@ impl App {
             && matches!(server.tls, crate::config::TlsTrust::Anything)
         {
             tracing::warn!("PLEX_INSECURE_TLS is on: the certificate of the Plex server is not checked");
+        }
+        if let Err(error) = &self.config.discover {
+            tracing::error!("{error}");
         }
         if let Err(error) = self.exports.prepare() {
             tracing::error!("{error}");
@@ -201,5 +253,13 @@ impl App {
         let app = self.config.trakt.as_ref().map_err(Clone::clone)?;
         let make = || async { Trakt::new(app, self.config.trakt_sign_in.clone()) };
         Ok(self.trakt.get_or_try_init(make).await?.for_call(sent))
+    }
+
+    /// The client of Plex Discover for one call.
+    pub(crate) async fn discover(&self, sent: &Sent) -> Result<Discover, PlexUnavailable> {
+        let server = self.config.plex.as_ref().map_err(Clone::clone)?;
+        let address = self.config.discover.as_ref().map_err(Clone::clone)?;
+        let discover = self.discover.get_or_try_init(|| async { Discover::new(address, server) }).await?;
+        Ok(discover.for_call(sent))
     }
 }

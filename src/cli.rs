@@ -1,11 +1,14 @@
 //! The command line: one file per subcommand, and what they share.
 
+mod approvals;
+mod approve;
 mod audit;
 mod call;
 mod demo;
 mod export;
 mod policy;
 mod serve;
+mod terminal;
 mod tools;
 
 use crate::{
@@ -45,6 +48,7 @@ Try it without a Plex server:   plex-mcp demo
 See what an agent may do:       plex-mcp tools
 Export a library yourself:      plex-mcp export Movies
 See what was done:              plex-mcp audit
+See what waits for your yes:    plex-mcp approvals
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or arguments, 3 refused by the policy.
 Logs go to standard error; RUST_LOG=info or debug shows more of them.";
@@ -62,6 +66,10 @@ enum Command {
     Call(call::Options),
     /// Export a library to a file, with a progress bar
     Export(export::Options),
+    /// List the calls that wait for a person
+    Approvals(approvals::Options),
+    /// Approve a call that waits for you, or decline it
+    Approve(approve::Options),
     /// Show, follow and verify the ledger of all calls
     Audit(audit::Options),
     /// Check, explain, convert or begin a policy
@@ -151,6 +159,8 @@ async fn run(command: Command, settings: Settings, grant_is_named: bool) -> Resu
         Command::Tools(options) => tools::run(&options, settings),
         Command::Call(options) => call::run(options, settings).await,
         Command::Export(options) => export::run(options, settings).await,
+        Command::Approvals(options) => approvals::run(options, settings).await,
+        Command::Approve(options) => approve::run(options, settings).await,
         Command::Audit(options) => audit::run(options, settings, grant_is_named).await,
         Command::Policy(options) => policy::run(options, settings).await,
         Command::Demo(options) => demo::run(options).await,
@@ -173,8 +183,8 @@ fn report(failure: &Failure) -> ExitCode {
 fn init_log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,rmcp=error"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
-    // Colours only where a person looks.
-    let _ = log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init();
+    // Without colours: the library was built without them, and stops a debug build that asks for them.
+    let _ = log.with_ansi(false).try_init();
 }
 
 fn start(settings: Settings) -> Result<Arc<App>, Failure> {

@@ -3,11 +3,17 @@
 //! A setting that is missing or wrong does not keep the server from starting: clients hide the output of a server that
 //! exits, while the error of a call reaches the person who can mend it.
 
+mod arr;
+pub mod permissions;
+mod policy;
 mod trakt;
 
+pub use arr::{ArrServer, ArrServers, ArrSettings};
+pub use policy::{PolicyFileError, PolicySource, Stamp, own_policy, read_policy, read_policy_file, write_policy};
 pub use trakt::{TraktApp, TraktSettings};
 
-use crate::guard::Ledger;
+use crate::{guard::Ledger, plex::discover};
+use policy::find_policy;
 use reqwest::Url;
 use std::{
     fmt, io,
@@ -85,6 +91,9 @@ pub struct Settings {
     /// Certificates (PEM) to trust besides the system's
     #[arg(long, env = "PLEX_CA_FILE", global = true, hide_env_values = true, value_name = "FILE")]
     pub plex_ca_file: Option<PathBuf>,
+    /// Address of Plex Discover, which keeps watchlists, where it is not Plex's own
+    #[arg(long, env = "PLEX_DISCOVER_URL", global = true, hide_env_values = true, value_name = "URL")]
+    pub plex_discover_url: Option<String>,
     /// Trust any certificate of the host in `PLEX_URL`, and of no other
     #[arg(
         long,
@@ -100,6 +109,9 @@ pub struct Settings {
     /// Trakt.
     #[command(flatten)]
     pub trakt: TraktSettings,
+    /// Sonarr and Radarr.
+    #[command(flatten)]
+    pub arr: ArrSettings,
 }
 
 /// A setting that can't be used, told to whoever can mend it.
@@ -169,24 +181,6 @@ pub struct PlexServer {
     pub tls: TlsTrust,
 }
 
-/// Where the policy comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PolicySource {
-    /// A file.
-    File(PathBuf),
-    /// The policy that is part of the program.
-    BuiltIn,
-}
-
-impl fmt::Display for PolicySource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => write!(f, "{}", path.display()),
-            Self::BuiltIn => f.write_str("the built-in policy"),
-        }
-    }
-}
-
 /// What the program runs with.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -196,8 +190,14 @@ pub struct Config {
     pub trakt: Result<TraktApp, SettingError>,
     /// The file with the sign-in to Trakt: beside the ledger.
     pub trakt_sign_in: PathBuf,
+    /// Where Plex Discover is.
+    pub discover: Result<Url, SettingError>,
+    /// Sonarr and Radarr.
+    pub arr: ArrServers,
     /// Where the policy comes from.
     pub policy: PolicySource,
+    /// Where a policy that appears later rules in place of that one: the user's own, unless a setting names the file.
+    pub better_policy: Option<PathBuf>,
     /// The ledger's file.
     pub ledger: PathBuf,
     /// The file with the key of the ledger's chain.
@@ -213,25 +213,24 @@ impl Config {
     pub fn new(settings: Settings) -> Self {
         let plex = plex_server(&settings);
         let trakt = TraktApp::new(&settings.trakt, authorities(&settings));
+        let arr = ArrServers::new(&settings.arr, &authorities(&settings));
         let ledger = settings.ledger.unwrap_or_else(|| default_ledger(&settings.export_dir));
+        let is_named = settings.policy.is_some();
+        let policy = settings.policy.map_or_else(find_policy, PolicySource::File);
+        let better_policy = own_policy().filter(|own| !is_named && policy != PolicySource::File(own.clone()));
         Self {
             plex,
             trakt,
             trakt_sign_in: ledger.with_file_name("trakt.json"),
-            policy: settings.policy.map_or_else(find_policy, PolicySource::File),
+            discover: discover_url(settings.plex_discover_url.as_deref()),
+            arr,
+            policy,
+            better_policy,
             ledger_key: settings.ledger_key_file.unwrap_or_else(|| Ledger::key_beside(&ledger)),
             ledger,
             exports: settings.export_dir,
             grant: settings.grant,
         }
-    }
-}
-
-/// The text of the policy at `source`.
-pub fn read_policy(source: &PolicySource) -> io::Result<String> {
-    match source {
-        PolicySource::File(path) => read_file(path),
-        PolicySource::BuiltIn => Ok(crate::guard::SHIPPED.to_owned()),
     }
 }
 
@@ -293,6 +292,11 @@ fn secret(
     Ok(Secret(text))
 }
 
+fn discover_url(given: Option<&str>) -> Result<Url, SettingError> {
+    let given = given.filter(|url| !url.trim().is_empty()).unwrap_or(discover::ADDRESS);
+    address("PLEX_DISCOVER_URL", Some(given), discover::ADDRESS)
+}
+
 fn is_on(variable: &'static str, value: Option<&str>) -> Result<bool, SettingError> {
     match value.unwrap_or_default().trim().to_ascii_lowercase().as_str() {
         "" | "0" | "false" | "f" | "no" | "n" | "off" => Ok(false),
@@ -349,38 +353,6 @@ fn parse_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Where the user's own policy is looked for; none where the system knows no home.
-pub fn own_policy() -> Option<PathBuf> {
-    use etcetera::BaseStrategy as _;
-    etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("plex-mcp/policy.toml"))
-}
-
-/// Writes a policy, all of it or nothing. A file that is there is replaced only where that is asked for.
-pub fn write_policy(path: &Path, text: &str, replace: bool) -> io::Result<()> {
-    use io::Write as _;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    #[expect(clippy::disallowed_methods, reason = "the configuration directory may not be there yet")]
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    let written = if replace { file.persist(path) } else { file.persist_noclobber(path) };
-    written.map(drop).map_err(|error| error.error)
-}
-
-/// The user's own policy, else one in the working directory, else the built-in one. The working directory is last,
-/// since clients start servers in other people's folders.
-fn find_policy() -> PolicySource {
-    let here = Some(PathBuf::from("./policy.toml"));
-    // What can't be looked at, or is a link that leads nowhere, is a policy too, one that can't be read: what was meant to be
-    // strict is not passed over.
-    let is_there = |path: &PathBuf| {
-        let kind = path.symlink_metadata().err().map(|error| error.kind());
-        !matches!(kind, Some(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
-    };
-    [own_policy(), here].into_iter().flatten().find(is_there).map_or(PolicySource::BuiltIn, PolicySource::File)
-}
-
 fn default_ledger(exports: &Path) -> PathBuf {
     use etcetera::BaseStrategy as _;
     // Without a home the ledger must still be found by the next process that serves the same exports.
@@ -408,6 +380,8 @@ mod tests {
             plex_ca_file: None,
             plex_insecure_tls: None,
             trakt: TraktSettings::default(),
+            arr: ArrSettings::default(),
+            plex_discover_url: None,
         }
     }
 

@@ -4,9 +4,12 @@
 //! watch states and edits for as long as it runs, and deviates from good manners where a test asks for it.
 
 mod answers;
+mod arr;
 mod catalog;
 mod describe;
 mod dice;
+mod discover;
+mod edits;
 mod encode;
 mod episodes;
 mod facts;
@@ -20,6 +23,7 @@ mod periodic;
 mod photos;
 mod playlists;
 mod plays;
+mod posters;
 mod query;
 mod routes;
 mod search;
@@ -33,6 +37,7 @@ mod words;
 
 use std::time::Duration;
 
+pub use arr::{ArrDeviations, ArrKind, ArrOptions, DropPost, SampleArr, SampleRoot, SeenArrRequest};
 pub use server::SamplePlex;
 pub use trakt::{Refusal, SampleTrakt, TraktOptions, TraktPlay, TraktRequest};
 
@@ -118,8 +123,34 @@ pub struct Deviations {
     pub fail_after: Option<u64>,
     /// Every page has the rows of the first.
     pub repeat_page: bool,
+    /// What goes wrong with one of the changes.
+    pub change_fault: Option<ChangeFault>,
     /// After so many requests, lists end ten rows earlier and their totals say so.
     pub shrink_after: Option<u64>,
+}
+
+/// What goes wrong with a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangeFault {
+    /// With which of the changing requests, counted from 1.
+    pub number: u64,
+    /// What.
+    pub kind: FaultOfChange,
+}
+
+/// A way in which a change goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultOfChange {
+    /// It is made, and the connection is cut before anything is answered.
+    CutAfter,
+    /// The connection is cut and nothing is changed.
+    CutBefore,
+    /// 500, and nothing is changed.
+    Fails,
+    /// 400, and nothing is changed.
+    Refused,
+    /// 200, and nothing is changed.
+    Ignored,
 }
 
 /// A request that came in. The token is left out.

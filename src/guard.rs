@@ -7,10 +7,14 @@
 //!    takes its place in the limits here and has its row; for a change the limits are only looked at.
 //! 2. `clear` is for changes: the body states its plan, whose facts have to meet the conditions, and what it reserves is
 //!    taken from all limits together with the row, in one transaction, or nothing is.
-//! 3. `settle` completes the row with what really happened, and lowers what was reserved to what was used.
+//! 3. Where a person has to approve, `admit` of a read and `clear` of a change find the approval that the call comes with,
+//!    or leave a question in the permit, which `consult` puts: then the body runs again.
+//! 4. `settle` completes the row with what really happened, and lowers what was reserved to what was used.
 //!
 //! The first refusal ends the call and names its rule. A refused call takes nothing from any limit.
 
+mod account;
+mod approval;
 mod catalogue;
 mod clock;
 mod condition;
@@ -22,27 +26,41 @@ mod names;
 mod permit;
 mod plan;
 mod policy;
+mod preview;
 mod refusal;
+mod reload;
 mod self_test;
 mod subject;
 
+pub use account::{Account, LimitAccount, ToolAccount};
+pub(crate) use approval::heading;
+pub use approval::{Answer, Ask, BadState, Opened, Person, Question, Returned, Unapproved};
 pub use catalogue::{Argument, Catalogue, ValueType};
 pub use clock::{Boot, Clock, Moment, SystemClock};
 pub use condition::{Condition, Operator, Sense};
 pub use explain::{Asked, Explanation, Left};
-pub use ledger::{Audit, DayOfTool, Decision, Filter, Ledger, LedgerError, Row, Verification};
+pub(crate) use ledger::IN_CLIENT;
+pub use ledger::{
+    Approvable, Audit, ChainEnd, DayOfTool, Decision, Filter, Ledger, LedgerError, MAX_BEFORE_BYTES, Recalled, Row,
+    Said, Verification, Way,
+};
 pub use limit::{Limit, Scope, Unit};
 pub use permit::{Change, Cleared, Destroy, Effect, Permit, Proofs, Read, Write};
 pub use plan::{Affected, Amounts, Facts, Outcome, Plan, Settlement};
-pub use policy::{Action, ExportCaps, Matched, Policy, PolicyError, PolicyErrors, SHIPPED, Verdict};
-pub use refusal::{CallId, Code, Refusal};
+pub use policy::{
+    Action, Approval, AttemptsRule, ExportCaps, Matched, Policy, PolicyError, PolicyErrors, SHIPPED, Verdict,
+};
+pub use preview::{Foreseen, Preview};
+pub use refusal::{ApprovalId, CallId, Code, Refusal};
+pub use reload::Standing;
 pub use self_test::SelfTestFailed;
 pub use subject::{Kind, Service, Subject};
 
+use approval::{About, RUN_OUT};
 use condition::Says;
-use gate::Attempts;
-use ledger::{Admission, Draft, LimitAsk, Looked, Over};
+use ledger::{Admission, Draft, Granted, LimitAsk, Looked, Over};
 use permit::Stage;
+use reload::InForce;
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
 
@@ -51,6 +69,9 @@ const ATTEMPTS_RULE: &str = "/all_tools/attempts";
 
 /// What the ledger says of a call of a tool that does not exist.
 const NO_SUCH_TOOL: &str = "there is no such tool";
+
+/// Said of a call that a person has to approve.
+const ASKS: &str = "a person has to approve this call";
 
 /// A call as it comes in.
 #[derive(Clone, Copy, Debug)]
@@ -80,10 +101,11 @@ pub enum NotAdmitted {
 /// The policy in force, the limits and the ledger.
 #[derive(Debug)]
 pub struct Guard {
-    policy: Arc<Policy>,
+    force: InForce,
     ledger: Ledger,
     grant: Arc<str>,
-    attempts: Option<Attempts>,
+    /// How long a question to a person is waited for.
+    patience: Duration,
 }
 
 /// What the policy alone says of a call.
@@ -98,6 +120,8 @@ enum Judgement<'p> {
     },
     /// The arguments were not understood.
     Invalid,
+    /// A person has to approve it.
+    Asks(&'p Verdict),
     Admitted(&'p Verdict),
 }
 
@@ -133,12 +157,7 @@ fn judge<'p>(
         return Judgement::Refused { code: Code::Denied, rule: &condition.rule, reason };
     }
     if verdict.action == Action::Ask {
-        let asks = "a person has to approve each call of this tool, and this server can't ask one yet";
-        let reason = match &verdict.reason {
-            Some(own) => format!("{own}: {asks}"),
-            None => asks.to_owned(),
-        };
-        return Judgement::Refused { code: Code::ApprovalRequired, rule: &verdict.rule, reason };
+        return Judgement::Asks(verdict);
     }
     Judgement::Admitted(verdict)
 }
@@ -146,24 +165,28 @@ fn judge<'p>(
 impl Guard {
     /// A guard for one grant.
     pub fn new(policy: Policy, ledger: Ledger, grant: String) -> Self {
-        let attempts = policy.attempts().and_then(|rule| Attempts::new(rule.window, rule.max, rule.burst));
-        Self { policy: Arc::new(policy), ledger, grant: grant.into(), attempts }
+        Self { force: InForce::new(policy), ledger, grant: grant.into(), patience: IN_CLIENT }
     }
 
     /// The policy in force.
     pub fn policy(&self) -> Arc<Policy> {
-        Arc::clone(&self.policy)
+        Arc::clone(&self.force.get().policy)
     }
 
     /// Whether the tool is listed. What is not listed can't be called either.
     pub fn lists(&self, subject: Subject) -> bool {
-        self.policy
+        self.policy()
             .verdict(&self.grant, subject.tool)
             .is_some_and(|verdict| verdict.subject == subject && !verdict.hidden)
     }
 
-    /// Decides what can be decided without knowing what the call is about.
+    /// Decides what can be decided without knowing what the call is about, for a caller that has no one to ask.
     pub async fn admit<E: Effect>(&self, request: Request<'_>) -> Result<Permit<E>, NotAdmitted> {
+        self.admit_for(request, Person::Absent).await
+    }
+
+    /// The same for a caller that may ask that person. The permit of a read holds the question then, if there is one.
+    pub async fn admit_for<E: Effect>(&self, request: Request<'_>, person: Person) -> Result<Permit<E>, NotAdmitted> {
         let call = CallId::generate();
         let policy = self.policy();
         let subject = Subject { kind: E::KIND, ..request.subject };
@@ -189,6 +212,7 @@ impl Guard {
                     rule: Some(ATTEMPTS_RULE.to_owned()),
                     reason: "too many calls in too short a time".to_owned(),
                     retry_after: Some(wait),
+                    approval_id: None,
                     call_id: call,
                 }),
             });
@@ -206,7 +230,15 @@ impl Guard {
         let draft = self.ledger.draft(row);
         let refused = |code, rule: Option<&str>, reason| {
             let (tool, rule) = (subject.tool.to_owned(), rule.map(ToOwned::to_owned));
-            NotAdmitted::Refused(Refusal { code, tool, rule, reason, retry_after: None, call_id: call })
+            NotAdmitted::Refused(Refusal {
+                code,
+                tool,
+                rule,
+                reason,
+                retry_after: None,
+                approval_id: None,
+                call_id: call,
+            })
         };
         match judgement {
             Judgement::Hidden { rule } => {
@@ -214,30 +246,36 @@ impl Guard {
                 Err(NotAdmitted::Hidden(call))
             }
             Judgement::Refused { code, rule, reason } => {
-                let decision = if code == Code::ApprovalRequired { Decision::Ask } else { Decision::Deny };
-                end(draft, decision, Some(rule)).await;
+                end(draft, Decision::Deny, Some(rule)).await;
                 Err(refused(code, Some(rule), reason))
             }
             Judgement::Invalid => {
                 end(draft, Decision::Invalid, None).await;
                 Err(NotAdmitted::InvalidArguments(call))
             }
-            Judgement::Admitted(verdict) => {
-                let stage = if E::KIND == Kind::Read {
-                    let asks = self.asks(verdict, Amounts::default());
-                    self.take(draft, asks, call, subject.tool, Plan::default()).await.map(Stage::Recorded)
-                } else {
-                    self.look(draft, verdict, call).await.map(Stage::Judged)
+            Judgement::Admitted(verdict) | Judgement::Asks(verdict) => {
+                let permit = |stage| Permit::new(call, subject.tool, Arc::clone(&policy), person, stage);
+                if E::KIND != Kind::Read {
+                    let draft = self.look(draft, verdict, call, Amounts::default()).await;
+                    return draft.map(|draft| permit(Stage::Judged(draft))).map_err(NotAdmitted::Refused);
+                }
+                let permit = permit(Stage::Closed);
+                let about = match (verdict.action, request.arguments) {
+                    (Action::Ask, Ok(arguments)) => Some(self.about_read(&permit, &draft, arguments)),
+                    _ => None,
                 };
-                stage
-                    .map(|stage| Permit::new(call, subject.tool, Arc::clone(&policy), stage))
-                    .map_err(NotAdmitted::Refused)
+                match self.pass(&permit, draft, verdict, about, Plan::default()).await {
+                    Ok(()) => Ok(permit),
+                    // The question is put before the body runs.
+                    Err(_) if permit.asks() => Ok(permit),
+                    Err(refusal) => Err(NotAdmitted::Refused(refusal)),
+                }
             }
         }
     }
 
     /// Judges what a change is about to do, takes what it reserves, and records it: all of it before anything is sent. A
-    /// call is cleared at most once.
+    /// call is cleared at most once. Where a person has to approve it, and has not yet, the permit asks.
     pub async fn clear<'call, E: Change>(
         &self,
         permit: &'call Permit<E>,
@@ -251,29 +289,41 @@ impl Guard {
                 rule: None,
                 reason: "this call was judged already, and a call is judged once".to_owned(),
                 retry_after: None,
+                approval_id: None,
                 call_id: call,
             });
         };
-        for condition in &verdict.conditions {
-            let says = condition.of_facts(&plan.facts);
-            if says != Says::Pass {
-                end(draft, Decision::Deny, Some(&condition.rule)).await;
-                let code = if says == Says::Unavailable { Code::FactUnavailable } else { Code::Denied };
-                let (tool, rule) = (tool.to_owned(), Some(condition.rule.clone()));
-                return Err(Refusal {
-                    code,
-                    tool,
-                    rule,
-                    reason: condition.reason(says),
-                    retry_after: None,
-                    call_id: call,
-                });
-            }
+        if let Some((condition, says)) = verdict.refused_by_facts(&plan.facts) {
+            end(draft, Decision::Deny, Some(&condition.rule)).await;
+            return Err(refused_by_fact(call, tool, condition, says));
+        }
+        let about = (verdict.action == Action::Ask).then(|| self.about_change(permit, &draft, &plan));
+        self.pass(permit, draft, verdict, about, plan).await?;
+        Ok(Cleared::new(call))
+    }
+
+    /// Lets a call pass that nothing but limits, and a person where it says what it is about, can refuse any more.
+    async fn pass<E: Effect>(
+        &self,
+        permit: &Permit<E>,
+        mut draft: Draft,
+        verdict: &Verdict,
+        about: Option<About>,
+        plan: Plan,
+    ) -> Result<(), Refusal> {
+        let (call, tool) = (permit.call_id(), permit.tool());
+        let mut approved = None;
+        if let Some(about) = about {
+            // No one is asked for what would be refused anyway.
+            draft = self.look(draft, verdict, call, plan.reserve).await?;
+            let granted;
+            (draft, granted) = self.approval(permit, draft, verdict, about).await?;
+            approved = Some(granted);
         }
         let asks = self.asks(verdict, plan.reserve);
-        let entry = self.take(draft, asks, call, tool, plan).await?;
-        permit.record(entry);
-        Ok(Cleared::new(call))
+        let entry = self.take(draft, asks, call, tool, plan, approved).await?;
+        permit.stage(Stage::Recorded(entry));
+        Ok(())
     }
 
     /// Completes the call's row with what really happened. Of a change that was given up after its clearance that can't be
@@ -286,7 +336,8 @@ impl Guard {
         match stage {
             Stage::Recorded(entry) => entry.settle(end).await,
             Stage::Judged(draft) => draft.close(end).await,
-            Stage::Closed => Ok(()),
+            Stage::Asking(asking) => asking.draft.close(end).await,
+            Stage::Asked(_) | Stage::Closed => Ok(()),
         }
     }
 
@@ -296,7 +347,7 @@ impl Guard {
         let row = || Row {
             decision: Decision::Invalid,
             note: Some(note.to_owned()),
-            ..self.row(CallId::generate(), &self.policy, session, client)
+            ..self.row(CallId::generate(), &self.policy(), session, client)
         };
         if self.count_attempt(None).is_err() {
             self.ledger.count(&self.grant, "", row);
@@ -311,7 +362,7 @@ impl Guard {
             tool: tool.to_owned(),
             decision: Decision::Deny,
             note: Some(NO_SUCH_TOOL.to_owned()),
-            ..self.row(CallId::generate(), &self.policy, session, client)
+            ..self.row(CallId::generate(), &self.policy(), session, client)
         };
         if self.count_attempt(None).is_err() {
             // One row for all names, which may be any number.
@@ -323,11 +374,11 @@ impl Guard {
 
     /// Calls itself with calls that must be refused.
     pub fn self_test(&self) -> Result<(), SelfTestFailed> {
-        self_test::run(&self.policy, &self.grant)
+        self_test::run(&self.policy(), &self.grant)
     }
 
     fn count_attempt(&self, kind: Option<Kind>) -> Result<(), Duration> {
-        self.attempts.as_ref().map_or(Ok(()), |gate| gate.count(&self.grant, kind))
+        self.force.get().attempts.as_ref().map_or(Ok(()), |gate| gate.count(&self.grant, kind))
     }
 
     fn asks(&self, verdict: &Verdict, reserve: Amounts) -> Vec<LimitAsk> {
@@ -346,18 +397,29 @@ impl Guard {
         call: CallId,
         tool: &str,
         plan: Plan,
+        approved: Option<Granted>,
     ) -> Result<ledger::Entry, Refusal> {
-        match draft.admit(asks, plan.affected, plan.before).await {
+        match draft.admit(asks, plan.affected, plan.before, approved).await {
             Ok(Admission::Passed(entry)) => Ok(entry),
             Ok(Admission::Over { limit, over }) => Err(over_limit(call, tool, &limit, over)),
+            Ok(Admission::NotApproved) => Err(Refusal {
+                code: Code::ApprovalExpired,
+                tool: tool.to_owned(),
+                rule: None,
+                reason: RUN_OUT.to_owned(),
+                retry_after: None,
+                approval_id: None,
+                call_id: call,
+            }),
             Err(error) => Err(unrecorded(call, tool, &error)),
         }
     }
 
-    /// Looks at the limits on calls, whose amounts are known before any facts.
-    async fn look(&self, draft: Draft, verdict: &Verdict, call: CallId) -> Result<Draft, Refusal> {
-        let mut asks = self.asks(verdict, Amounts::default());
-        asks.retain(|ask| ask.limit.unit == Unit::Calls);
+    /// Looks at the limits, and takes nothing: at those on calls, whose amounts are known before any facts, and at those on
+    /// what is reserved.
+    async fn look(&self, draft: Draft, verdict: &Verdict, call: CallId, reserve: Amounts) -> Result<Draft, Refusal> {
+        let mut asks = self.asks(verdict, reserve);
+        asks.retain(|ask| ask.limit.unit == Unit::Calls || ask.amount > 0);
         if asks.is_empty() {
             return Ok(draft);
         }
@@ -402,6 +464,18 @@ async fn end(draft: Draft, decision: Decision, rule: Option<&str>) {
     }
 }
 
+fn refused_by_fact(call: CallId, tool: &str, condition: &Condition, says: Says) -> Refusal {
+    Refusal {
+        code: if says == Says::Unavailable { Code::FactUnavailable } else { Code::Denied },
+        tool: tool.to_owned(),
+        rule: Some(condition.rule.clone()),
+        reason: condition.reason(says),
+        retry_after: None,
+        approval_id: None,
+        call_id: call,
+    }
+}
+
 fn over_limit(call: CallId, tool: &str, limit: &Limit, over: Over) -> Refusal {
     let (code, reason, retry_after) = match over {
         Over::Until(wait) => (Code::Limit, format!("the limit is used up: {limit}"), Some(wait)),
@@ -414,6 +488,7 @@ fn over_limit(call: CallId, tool: &str, limit: &Limit, over: Over) -> Refusal {
         rule: Some(limit.rule.clone()),
         reason: limit.on_deny.clone().unwrap_or(reason),
         retry_after,
+        approval_id: None,
         call_id: call,
     }
 }
@@ -426,6 +501,7 @@ fn unrecorded(call: CallId, tool: &str, error: &LedgerError) -> Refusal {
         rule: None,
         reason: "the call could not be recorded in the audit ledger, and nothing is done unrecorded".to_owned(),
         retry_after: None,
+        approval_id: None,
         call_id: call,
     }
 }

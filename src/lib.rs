@@ -5,6 +5,7 @@
 //! it, and `plex` and `export` act, the changing half of them only for a clearance that the guard gave.
 
 pub mod app;
+pub mod arr;
 pub mod cli;
 pub mod config;
 pub mod demo;
@@ -15,3 +16,4 @@ pub mod plex;
 pub mod server;
 pub mod tools;
 pub mod trakt;
+mod unseen;

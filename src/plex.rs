@@ -1,6 +1,8 @@
 //! The client of a Plex Media Server: HTTP, XML, and lists read page by page.
 
 mod attributes;
+pub mod change;
+pub mod discover;
 pub mod error;
 pub mod fields;
 pub mod http;
@@ -8,5 +10,6 @@ pub mod items;
 pub mod json;
 pub mod lenient;
 pub mod pager;
+pub mod playlists;
 pub mod redaction;
 pub mod xml;

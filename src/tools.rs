@@ -6,16 +6,22 @@
 
 pub mod arguments;
 pub mod call;
+pub mod change;
+pub mod edit;
 pub mod error;
+pub mod filters;
+pub mod guard;
 pub mod library;
 pub mod listing;
+pub mod playlists;
 pub mod schema;
 pub mod text;
 pub mod trakt;
+pub mod watch;
 
 use crate::{
     app::App,
-    guard::{Catalogue, Effect, Kind, NotAdmitted, Outcome, Request, Service, Settlement, Subject},
+    guard::{Catalogue, Effect, Kind, NotAdmitted, Outcome, Permit, Request, Service, Settlement, Subject},
 };
 use arguments::ArgumentErrors;
 use call::{Call, Caller};
@@ -27,7 +33,8 @@ use serde_json::{Map, Value};
 use std::{future::Future, panic::AssertUnwindSafe, sync::LazyLock, time::Duration};
 
 /// Every group of tools.
-pub const GROUPS: &[&[ToolDef]] = &[library::TOOLS, trakt::TOOLS];
+pub const GROUPS: &[&[ToolDef]] =
+    &[library::TOOLS, watch::TOOLS, edit::TOOLS, playlists::TOOLS, trakt::TOOLS, guard::TOOLS];
 
 /// A tool of this server.
 pub trait Tool: JsonSchema + 'static {
@@ -190,20 +197,30 @@ fn handle<'a, T: Tool>(
             session: &caller.session,
             client: caller.client.as_deref(),
         };
-        let admitted = app.guard.admit::<T::Effect>(request).await;
-        let (args, permit) = match (read, admitted) {
-            (Ok((args, _)), Ok(permit)) => (args, permit),
+        let admitted = app.guard.admit_for::<T::Effect>(request, caller.person.clone()).await;
+        let ((mut args, map), mut permit) = match (read, admitted) {
+            (Ok(read), Ok(permit)) => (read, permit),
             (_, Err(NotAdmitted::Hidden(_))) => return Err(ToolError::Unknown(info.name.to_owned())),
             (_, Err(NotAdmitted::Refused(refusal))) => return Err(refusal.into()),
             (Err(errors), _) => return Err(errors.into()),
             (Ok(_), Err(NotAdmitted::InvalidArguments(_))) => return Err(ToolError::Internal),
         };
-        let call = Call::new(app, permit, caller);
-        let work = async {
-            let _place = app.place(info.subject.kind).await;
-            T::run(&call, args).await
+        let (call, result) = loop {
+            // Between two runs, since nothing of a call runs, and no place is taken, while a person thinks. What the call is
+            // about is looked up anew afterwards.
+            permit = consult(app, caller, permit).await?;
+            let call = Call::new(app, permit, caller);
+            let work = async {
+                let _place = app.place(info.subject.kind).await;
+                T::run(&call, args).await
+            };
+            let result = run_guarded(caller, T::TIME_LIMIT, work).await;
+            if !call.asks() {
+                break (call, result);
+            }
+            permit = call.into_permit();
+            args = decode(&map)?;
         };
-        let result = run_guarded(caller, T::TIME_LIMIT, work).await;
         let settlement = call.settlement(outcome(result.as_ref().err(), info.subject.kind));
         finish(app, call, settlement).await;
         let mut value = serde_json::to_value(result?).map_err(|_| ToolError::Internal)?;
@@ -211,6 +228,15 @@ fn handle<'a, T: Tool>(
         Ok(value)
     }
     .boxed()
+}
+
+/// Waits for the person whom a call asks, if it does, as long as the client waits for the call.
+async fn consult<E: Effect>(app: &App, caller: &Caller, permit: Permit<E>) -> Result<Permit<E>, ToolError> {
+    tokio::select! {
+        biased;
+        () = caller.cancelled.cancelled(), if permit.asks() => Err(ToolError::Cancelled),
+        consulted = app.guard.consult(permit) => Ok(consulted?),
+    }
 }
 
 fn decode<A: DeserializeOwned>(map: &Map<String, Value>) -> Result<A, ArgumentErrors> {
@@ -241,6 +267,7 @@ fn outcome(error: Option<&ToolError>, kind: Kind) -> Outcome {
     match error {
         None => Outcome::Ok,
         Some(ToolError::Cancelled) => Outcome::Cancelled,
+        Some(ToolError::Unsettled { .. }) => Outcome::Unknown,
         Some(ToolError::TimedOut(_) | ToolError::Internal) if kind != Kind::Read => Outcome::Unknown,
         Some(_) => Outcome::Failed,
     }

@@ -195,15 +195,6 @@ async fn a_refusal_names_its_rule_and_nothing_happens() {
             Decision::Deny,
         ),
         (
-            "[kinds.write]\naction = \"ask\"",
-            "export_library",
-            &export,
-            "approval_required",
-            "/kinds/write/action",
-            "a person has to approve each call of this tool, and this server can't ask one yet",
-            Decision::Ask,
-        ),
-        (
             "[tools.export_library]\non_deny = \"Not in this house.\"\n\
              limits = [{ counter = \"none\", window = \"day\", max = 0 }]",
             "export_library",

@@ -193,6 +193,39 @@ async fn calls_that_are_no_calls_are_answered_and_recorded() {
 }
 
 #[tokio::test]
+async fn a_call_that_gives_a_key_twice_is_refused_by_name_and_recorded() {
+    let (plex, home) = home(Options::default()).await;
+    let mut raw = home.raw();
+    raw.initialize("2025-11-25").await;
+    let export = r#"{"name":"export_library","arguments":{"libraryKey":"1","libraryKey":"2"}}"#;
+    raw.send(&format!(r#"{{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{export}}}"#)).await;
+    let answer = raw.line().await.unwrap();
+    assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!("a"), &json!(-32602)), "{answer}");
+    assert_eq!(answer["error"]["message"], "`libraryKey` is given twice: give each key once");
+    // The newest protocol says who speaks in each message.
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "raw test", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let nested = r#"{"query":"a","more":[{"x":1,"x":1}]}"#;
+    let call = format!(r#"{{"name":"search_media","arguments":{nested},"_meta":{meta}}}"#);
+    raw.send(&format!(r#"{{"jsonrpc":"2.0","id":901,"method":"tools/call","params":{call}}}"#)).await;
+    let answer = raw.answer(901).await;
+    assert_eq!(answer["error"]["message"], "`x` is given twice: give each key once", "{answer}");
+    raw.send(r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a","name":"b"}}"#).await;
+    raw.call("get_libraries", json!({})).await;
+    raw.close().await;
+    assert!(home.files().is_empty());
+    assert!(plex.request_count() > 0, "the call after them went on");
+    let rows = home.rows().await;
+    let invalid = rows.iter().filter(|row| row.decision == Decision::Invalid);
+    let notes: Vec<_> = invalid.map(|row| (row.note.as_deref().unwrap(), row.repeats)).collect();
+    assert!(notes.iter().all(|(note, _)| *note == "a tools/call in which a key is given twice"), "{notes:?}");
+    assert_eq!(notes.iter().map(|(_, repeats)| repeats).sum::<u64>(), 3, "{notes:?}");
+}
+
+#[tokio::test]
 async fn progress_rises_to_the_total() {
     let (_plex, home) = home(slow(4_000)).await;
     let client = home.connect().await;
@@ -265,15 +298,7 @@ async fn a_client_of_another_make_is_satisfied() {
         return;
     };
     let (_plex, home) = home(Options::default()).await;
-    // The script gets the settings as the binary would, and hands them on.
-    let settings = home.command();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/mcp_check.py");
-    let mut check = tokio::process::Command::new(python);
-    check.arg(script).arg(env!("CARGO_BIN_EXE_plex-mcp"));
-    check.envs(settings.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let run = check.output().await.unwrap();
-    let said = String::from_utf8_lossy(&run.stdout);
-    assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    let said = support::run_python(&python, "mcp_check.py", &home).await;
     assert!(said.contains("checks passed"), "{said}");
     eprint!("{said}");
 }

@@ -1,6 +1,6 @@
 //! `plex-mcp call`: one call, through the same handler and guard as a client's.
 
-use super::{Failure, say, start};
+use super::{Failure, say, start, terminal};
 use crate::{
     config::Settings,
     tools::{self, call::Caller},
@@ -26,9 +26,10 @@ pub(super) async fn run(options: Options, settings: Settings) -> Result<(), Fail
     Ok(())
 }
 
-/// A caller that Ctrl-C cancels.
+/// A caller that Ctrl-C cancels, and that asks whoever sits at the terminal.
 pub(super) fn caller() -> Caller {
-    let caller = Caller::new("cli", Some("plex-mcp command line".into()));
+    let mut caller = Caller::new("cli", Some("plex-mcp command line".into()));
+    caller.person = terminal::person();
     let cancelled = caller.cancelled.clone();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {

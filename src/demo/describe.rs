@@ -25,6 +25,8 @@ pub(crate) struct Detail {
     pub(crate) full: bool,
     pub(crate) chapters: bool,
     pub(crate) markers: bool,
+    /// The library that an item is in, as answers tell that are not about one library.
+    pub(crate) located: bool,
     /// Who plays it, where and how.
     pub(crate) session: bool,
     /// The id of a playlist's entry.
@@ -107,7 +109,7 @@ impl Scene<'_> {
     pub(crate) fn field(&self, out: &mut Encoder, place: Place, key: &str, base: impl FnOnce(&mut Encoder)) {
         match self.overlay.field(place, key) {
             Some("") => {}
-            Some(text) if key == "year" && text.parse::<u32>().is_ok() => out.literal(key, text),
+            Some(text) if matches!(key, "year" | "rating") && text.parse::<f64>().is_ok() => out.literal(key, text),
             Some(text) => out.text(key, text),
             None => base(out),
         }
@@ -144,7 +146,8 @@ impl Scene<'_> {
                 ],
             ),
         }
-        if (self.detail.full || self.detail.session || self.detail.score.is_some())
+        let alone = self.detail.full || self.detail.located || self.detail.session || self.detail.entry.is_some();
+        if (alone || self.detail.score.is_some())
             && let Some(section) = section(place.section())
         {
             out.text("librarySectionTitle", section.title);
@@ -252,7 +255,7 @@ impl Scene<'_> {
         };
         match self.overlay.changed(place).and_then(|changed| changed.tags.get(filter)) {
             Some(edited) => {
-                for text in edited {
+                for (text, _) in edited {
                     one(tag_id(text), &|out| out.piece(text));
                 }
             }

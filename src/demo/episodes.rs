@@ -6,7 +6,7 @@ use crate::demo::dice::{Dice, pick};
 use crate::demo::encode::{Encoder, FOLDER, Piece, VIDEO};
 use crate::demo::facts;
 use crate::demo::media::{self, Version};
-use crate::demo::movies::{self, DIRECTOR_TAG, GENRE_TAG, LABEL_TAG, WRITER_TAG};
+use crate::demo::movies::{self, COLLECTION_TAG, DIRECTOR_TAG, GENRE_TAG, LABEL_TAG, WRITER_TAG};
 use crate::demo::titles::{self, Phrase};
 use crate::demo::words::{GENRES, SHOW_RATINGS, STUDIOS};
 
@@ -46,7 +46,7 @@ pub(crate) fn base_tags(seed: u64, place: Place, family: &str) -> Vec<(u64, Phra
                 .map(|at| (at + 1, Phrase::word(pick(GENRES, at))))
                 .collect()
         }
-        (Place::Root(..), "role") => people(5),
+        (Place::Root(..), "actor") => people(5),
         (Place::Leaf(..), "director") => people(1),
         (Place::Leaf(..), "writer") => people(2),
         _ => Vec::new(),
@@ -64,12 +64,15 @@ pub(crate) fn show(scene: &Scene<'_>, out: &mut Encoder, place: Place) {
     out.text("type", "show");
     scene.title_attribute(out, "title", place);
     scene.sort_title(out, place);
+    scene.field(out, place, "originalTitle", |_| {});
     scene.field(out, place, "contentRating", |out| out.text("contentRating", pick(SHOW_RATINGS, n)));
     scene.field(out, place, "summary", |out| {
         out.begin("summary");
         titles::summary(out, &mut dice, 4);
         out.end();
     });
+    scene.field(out, place, "tagline", |_| {});
+    scene.field(out, place, "rating", |_| {});
     out.number("index", 1);
     out.tenths("audienceRating", dice.between(40, 95));
     scene.rating(out, place, None);
@@ -85,8 +88,10 @@ pub(crate) fn show(scene: &Scene<'_>, out: &mut Encoder, place: Place) {
     if scene.detail.guids || scene.detail.full {
         movies::guids(out, guid(seed, n));
     }
-    scene.tags(out, place, LABEL_TAG, &[]);
-    media::roles(scene, out, &base_tags(seed, place, "role"), "actor");
+    for family in [COLLECTION_TAG, LABEL_TAG] {
+        scene.tags(out, place, family, &[]);
+    }
+    media::roles(scene, out, place, &base_tags(seed, place, "actor"));
     scene.locked(out, place);
     out.close();
 }

@@ -96,7 +96,7 @@ impl Scene<'_> {
         match self.overlay.changed(place).and_then(|changed| changed.tags.get(family)) {
             Some(edited) => edited
                 .iter()
-                .any(|tag| wanted.iter().any(|wish| *wish == *tag || *wish == Self::tag_number(tag, family))),
+                .any(|(tag, _)| wanted.iter().any(|wish| *wish == *tag || *wish == Self::tag_number(tag, family))),
             None => base_tags(self.catalog, place, family)
                 .into_iter()
                 .any(|(id, word)| wanted.iter().any(|wish| *wish == id.to_string() || *wish == word.to_string())),

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::demo::catalog::Place;
 use crate::demo::describe::{Scene, added_at};
 use crate::demo::encode::Encoder;
+use crate::demo::media::{self, Version};
 use crate::demo::playlists::{self, Entry};
 use crate::demo::plays::{self, PlayRows};
 use crate::demo::query::Query;
-use crate::demo::sections::Kind;
+use crate::demo::sections::{Kind, SECTIONS};
 
 /// More rows than this are not sorted: they come in the order of their keys.
 const MOST_SORTED: u64 = 50_000;
@@ -163,7 +164,8 @@ enum Filter {
     Title(Test, String),
     Rated(Test, u64),
     Tag(Test, &'static str, Vec<String>),
-    Guid(String),
+    Guid(Vec<String>),
+    Resolution(Test, Vec<String>),
     /// The item itself, or what is below it: `id=`, `artist.id=`.
     Within(Vec<u64>),
 }
@@ -174,7 +176,7 @@ impl Filter {
     fn parse(name: &str, value: &str) -> Option<Self> {
         let (field, test) = Test::split(name);
         match field.rsplit('.').next().unwrap_or(field) {
-            "unwatched" => Some(Self::Unwatched((value == "1") != (test == Test::Not))),
+            "unwatched" | "unwatchedLeaves" => Some(Self::Unwatched((value == "1") != (test == Test::Not))),
             "inProgress" => Some(Self::InProgress((value == "1") != (test == Test::Not))),
             "year" => {
                 let years: Vec<u64> = value.split(',').filter_map(|year| year.parse().ok()).collect();
@@ -185,7 +187,8 @@ impl Filter {
             "userRating" => value.parse::<u64>().ok().map(|rating| Self::Rated(test, rating * 100)),
             "title" | "query" => Some(Self::Title(test, value.to_lowercase())),
             "id" => Some(Self::Within(value.split(',').filter_map(|key| key.parse().ok()).collect())),
-            "guid" => Some(Self::Guid(value.to_owned())),
+            "guid" => Some(Self::Guid(value.split(',').map(str::to_owned).collect())),
+            "resolution" => Some(Self::Resolution(test, value.split(',').map(str::to_owned).collect())),
             _ => {
                 let family = TAG_FAMILIES.iter().find(|family| field.rsplit('.').next() == Some(family))?;
                 Some(Self::Tag(test, family, value.split(',').map(str::to_owned).collect()))
@@ -222,7 +225,12 @@ impl Filter {
                 .iter()
                 .filter_map(|key| scene.catalog.find(*key))
                 .any(|above| above.family().contains(&place.key())),
-            Self::Guid(guid) => crate::demo::describe::guid(scene, place).is_some_and(|own| own == *guid),
+            Self::Guid(guids) => crate::demo::describe::guid(scene, place).is_some_and(|own| guids.contains(&own)),
+            Self::Resolution(test, wanted) => {
+                let leaves = scene.catalog.leaves(place);
+                let is = |version: &Version| wanted.iter().any(|wish| wish == version.resolution());
+                leaves.iter().flat_map(|leaf| media::versions(*leaf)).any(is) == (*test != Test::Not)
+            }
         }
     }
 }
@@ -296,6 +304,23 @@ fn parse_sort(sort: &str) -> Vec<(Field, bool)> {
             Some((Field::parse(name.rsplit('.').next().unwrap_or(name))?, direction == "desc"))
         })
         .collect()
+}
+
+/// The rows of the listing of all sections: by section, and within it as asked.
+pub(crate) fn select_all(scene: &Scene<'_>, recent: &Recent, kind: Kind, query: &Query) -> Rows {
+    let sections = SECTIONS.iter().filter(|section| section.kinds.contains(&kind));
+    let mut rows = sections.map(|section| select(scene, recent, section.id, kind, query)).filter(|rows| rows.len() > 0);
+    let first = rows.next().unwrap_or(Rows::Places(Arc::default()));
+    let Some(second) = rows.next() else { return first };
+    let places = [first, second].into_iter().chain(rows).flat_map(|rows| match rows {
+        Rows::Places(places) => places.to_vec(),
+        Rows::Kind { section, kind, count, backwards } => {
+            let at = |i: u64| if backwards { count - 1 - i } else { i };
+            (0..count).filter_map(|i| scene.catalog.at(section, kind, at(i))).collect()
+        }
+        Rows::Plays(_) | Rows::Playlists(_) | Rows::Entries(_) => Vec::new(),
+    });
+    Rows::Places(Arc::new(places.collect()))
 }
 
 /// The rows of a section's listing.

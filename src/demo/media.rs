@@ -1,7 +1,7 @@
 //! Files and what is in them: `Media`, `Part`, `Stream`, chapters, markers, roles.
 
-use crate::demo::catalog::Place;
-use crate::demo::describe::Scene;
+use crate::demo::catalog::{Forest, Place};
+use crate::demo::describe::{Scene, tag_id};
 use crate::demo::encode::{Encoder, Piece, Tag};
 use crate::demo::sections::section;
 use crate::demo::titles::Phrase;
@@ -10,6 +10,8 @@ const MEDIA: Tag = Tag::list("Media");
 const PART: Tag = Tag::list("Part");
 const STREAM: Tag = Tag::list("Stream");
 const ROLE: Tag = Tag::list("Role");
+/// What the cast is called in filters and edits.
+pub(crate) const ACTOR: &str = "actor";
 
 /// A version of a film or an episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,11 +20,30 @@ pub(crate) enum Version {
     UltraHd,
 }
 
+impl Version {
+    pub(crate) fn resolution(self) -> &'static str {
+        match self {
+            Self::FullHd => "1080",
+            Self::UltraHd => "4k",
+        }
+    }
+}
+
+/// The versions of something that is watched.
+pub(crate) fn versions(place: Place) -> &'static [Version] {
+    match place {
+        Place::Movie(n) if n % 11 == 4 => &[Version::FullHd, Version::UltraHd],
+        Place::Movie(_) | Place::Leaf(Forest::Shows, ..) => &[Version::FullHd],
+        _ => &[],
+    }
+}
+
 /// Writes a video file: its `Media` with one `Part`, and in details its streams.
 pub(crate) fn video(scene: &Scene<'_>, out: &mut Encoder, place: Place, version: Version, duration: u64) {
     let ultra = version == Version::UltraHd;
     let id = place.key() + if ultra { 2_000_000_000 } else { 0 };
-    let (width, height, resolution) = if ultra { (3840, 2160, "4k") } else { (1920, 1080, "1080") };
+    let (width, height) = if ultra { (3840, 2160) } else { (1920, 1080) };
+    let resolution = version.resolution();
     let (codec, audio, channels) = if ultra { ("hevc", "truehd", 8) } else { ("h264", "eac3", 6) };
     let bitrate = if ultra { 48_000 } else { 7_000 } + id % 1_900;
     out.open(MEDIA);
@@ -183,24 +204,42 @@ pub(crate) fn picture(scene: &Scene<'_>, out: &mut Encoder, place: Place) {
     out.close();
 }
 
-/// Writes who played whom; listings tell only the names.
-pub(crate) fn roles(scene: &Scene<'_>, out: &mut Encoder, people: &[(u64, Phrase)], filter: &'static str) {
-    for (at, (id, person)) in (0_u64..).zip(people) {
+/// Writes who played whom, as edited or as it began; listings tell only the names.
+pub(crate) fn roles(scene: &Scene<'_>, out: &mut Encoder, place: Place, people: &[(u64, Phrase)]) {
+    let mut one = |id: u64, name: &dyn Fn(&mut Encoder), part: Option<&str>| {
         out.open(ROLE);
         if scene.detail.full {
-            out.number("id", *id);
-            out.joined("filter", &[Piece::Text(filter), Piece::Text("="), Piece::Number(*id)]);
+            out.number("id", id);
+            out.joined("filter", &[Piece::Text(ACTOR), Piece::Text("="), Piece::Number(id)]);
         }
-        person.attribute(out, "tag");
+        out.begin("tag");
+        name(out);
+        out.end();
         if scene.detail.full {
-            out.text("role", crate::demo::dice::pick(crate::demo::words::GIVEN, *id + at));
+            if let Some(part) = part {
+                out.text("role", part);
+            }
             out.joined(
                 "thumb",
-                &[Piece::Text("https://pictures.sample.invalid/people/"), Piece::Number(*id), Piece::Text(".jpg")],
+                &[Piece::Text("https://pictures.sample.invalid/people/"), Piece::Number(id), Piece::Text(".jpg")],
             );
         }
         out.close();
+    };
+    if let Some(edited) = scene.overlay.changed(place).and_then(|changed| changed.tags.get(ACTOR)) {
+        for (name, part) in edited {
+            one(tag_id(name), &|out| out.piece(name), part.as_deref());
+        }
+        return;
     }
+    for ((id, person), part) in people.iter().zip(parts(people)) {
+        one(*id, &|out| person.write(out), Some(part));
+    }
+}
+
+/// The parts that a cast plays.
+pub(crate) fn parts(people: &[(u64, Phrase)]) -> impl Iterator<Item = &'static str> {
+    (0_u64..).zip(people).map(|(at, (id, _))| crate::demo::dice::pick(crate::demo::words::GIVEN, *id + at))
 }
 
 /// Writes chapters and markers where they were asked for.

@@ -5,7 +5,7 @@ use crate::demo::describe::{Scene, added_at, duration};
 use crate::demo::dice::{Dice, pick};
 use crate::demo::encode::{Encoder, FOLDER, Fault, Piece, Tag, VIDEO};
 use crate::demo::facts;
-use crate::demo::media::{self, Version};
+use crate::demo::media;
 use crate::demo::sessions;
 use crate::demo::titles::{self, Phrase};
 use crate::demo::words::{COLLECTIONS, COUNTRIES, GENRES, MOVIE_RATINGS, STUDIOS, TAGLINES};
@@ -136,7 +136,7 @@ pub(crate) fn base_tags(seed: u64, n: u64, family: &str) -> Vec<(u64, Phrase)> {
         "director" => people(1, 1),
         "writer" => people(2, 2),
         "producer" => people(4, 2),
-        "role" => people(3, 3 + n % 5),
+        "actor" => people(3, 3 + n % 5),
         "collection" => collection_of(n).map(|at| (200 + at, collection_title(at))).into_iter().collect(),
         _ => Vec::new(),
     }
@@ -148,9 +148,8 @@ pub(crate) fn describe(scene: &Scene<'_>, out: &mut Encoder, n: u64) {
     let seed = scene.catalog.seed;
     scene.begin(out, VIDEO, place);
     attributes(scene, out, n);
-    media::video(scene, out, place, Version::FullHd, duration(scene.catalog, place));
-    if n % 11 == 4 {
-        media::video(scene, out, place, Version::UltraHd, duration(scene.catalog, place));
+    for version in media::versions(place) {
+        media::video(scene, out, place, *version, duration(scene.catalog, place));
     }
     for (kind, element) in [("coverPoster", "/thumb/"), ("background", "/art/"), ("clearLogo", "/clearLogo/")] {
         out.open(Tag::list("Image"));
@@ -172,7 +171,7 @@ pub(crate) fn describe(scene: &Scene<'_>, out: &mut Encoder, n: u64) {
     for family in [COLLECTION_TAG, DIRECTOR_TAG, WRITER_TAG, PRODUCER_TAG, LABEL_TAG] {
         scene.tags(out, place, family, &base_tags(seed, n, family.1));
     }
-    media::roles(scene, out, &base_tags(seed, n, "role"), "actor");
+    media::roles(scene, out, place, &base_tags(seed, n, "actor"));
     media::chapters(scene, out, duration(scene.catalog, place));
     if scene.detail.session {
         sessions::children(out);
@@ -213,8 +212,13 @@ fn attributes(scene: &Scene<'_>, out: &mut Encoder, n: u64) {
         titles::summary(out, &mut dice, sentences);
         out.end();
     });
-    if let Some(rating) = rating(seed, n) {
-        out.tenths("rating", rating);
+    let critics = rating(seed, n);
+    scene.field(out, place, "rating", |out| {
+        if let Some(rating) = critics {
+            out.tenths("rating", rating);
+        }
+    });
+    if let Some(rating) = critics {
         out.tenths("audienceRating", (rating + dice.below(14)).min(100));
     }
     scene.watch(out, place);

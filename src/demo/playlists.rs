@@ -29,6 +29,13 @@ pub(crate) struct Playlist {
     updated: i64,
 }
 
+impl Playlist {
+    /// Whether it has rules in place of entries.
+    pub(crate) fn is_smart(&self) -> bool {
+        self.rules.is_some()
+    }
+}
+
 /// All playlists by rating key.
 #[derive(Debug, Default)]
 pub(crate) struct Playlists {
@@ -89,7 +96,7 @@ impl Playlists {
         if query.flag("smart") {
             return Some(self.make(title, kind, Some(rules(uri)?), Vec::new(), now));
         }
-        let places = places(catalog, uri);
+        let places = places(catalog, uri, kind);
         (!places.is_empty()).then(|| self.make(title, kind, None, places, now))
     }
 
@@ -110,7 +117,8 @@ impl Playlists {
 
     /// Adds what a `uri` names; a smart playlist gets it as its new rules. False where there is no such playlist.
     pub(crate) fn add(&mut self, catalog: &Catalog, key: u64, uri: &str, now: i64) -> bool {
-        let entries = self.enter(places(catalog, uri));
+        let Some(kind) = self.all.get(&key).map(|playlist| playlist.kind.clone()) else { return false };
+        let entries = self.enter(places(catalog, uri, &kind));
         let Some(playlist) = self.all.get_mut(&key) else { return false };
         playlist.updated = now;
         if playlist.rules.is_some() {
@@ -163,11 +171,17 @@ fn rules(uri: &str) -> Option<&str> {
     uri.find("/library/sections/").and_then(|at| uri.get(at..))
 }
 
-/// The playable items that a URI names by their keys.
-fn places(catalog: &Catalog, uri: &str) -> Vec<Place> {
+/// The playable items that a URI names by their keys, as far as a playlist of that kind takes them.
+fn places(catalog: &Catalog, uri: &str, playlist: &str) -> Vec<Place> {
+    let fits = |place: &Place| match place {
+        Place::Movie(_) | Place::Leaf(Forest::Shows, ..) => playlist == "video",
+        Place::Leaf(Forest::Music, ..) => playlist == "audio",
+        _ => playlist == "photo",
+    };
     let keys = uri.rsplit("/library/metadata/").next().unwrap_or("");
     let keys = keys.split(|c: char| !c.is_ascii_digit() && c != ',').next().unwrap_or("");
-    keys.split(',').filter_map(|key| catalog.find(key.parse().ok()?)).flat_map(|place| catalog.leaves(place)).collect()
+    let named = keys.split(',').filter_map(|key| catalog.find(key.parse().ok()?));
+    named.flat_map(|place| catalog.leaves(place)).filter(fits).collect()
 }
 
 /// What a playlist plays.

@@ -86,6 +86,16 @@ impl Window {
         Some(Self { start: start.unwrap_or(0), size, paged: start.is_some() || size.is_some() })
     }
 
+    /// Whether a page of more rows than `most` is asked for.
+    pub(crate) fn asks_for_more_than(self, most: u64) -> bool {
+        self.size.is_some_and(|size| size > most)
+    }
+
+    /// Cuts a page of at most `most` rows out of so many, whatever the deviations.
+    pub(crate) fn cut_to(self, rows: u64, most: u64) -> Page {
+        self.cut(rows, &Deviations { page_cap: Some(most), ..Deviations::default() }, false)
+    }
+
     /// Cuts the page out of so many rows.
     pub(crate) fn cut(self, rows: u64, deviations: &Deviations, shrunk: bool) -> Page {
         let rows = if shrunk { rows.saturating_sub(10) } else { rows };

@@ -7,17 +7,20 @@ use crate::demo::Deviations;
 use crate::demo::answers::{self, Listing};
 use crate::demo::catalog::{Catalog, Place};
 use crate::demo::describe::{Detail, Scene};
+use crate::demo::discover;
 use crate::demo::encode::{CONTAINER, Encoder, Format};
 use crate::demo::facts;
 use crate::demo::listing::{self, Recent, Rows};
+use crate::demo::media;
 use crate::demo::meta;
 use crate::demo::playlists::{self, Playlists};
 use crate::demo::plays;
+use crate::demo::posters;
 use crate::demo::query::{Page, Query, Window};
 use crate::demo::search;
 use crate::demo::sections::{Kind, Section, section};
 use crate::demo::sessions;
-use crate::demo::state::Overlay;
+use crate::demo::state::{Overlay, Poster};
 
 /// The library with all that was changed in it.
 #[derive(Debug)]
@@ -38,6 +41,7 @@ pub(crate) struct Request<'a> {
     pub(crate) format: Format,
     /// Lists end ten rows early.
     pub(crate) shrunk: bool,
+    pub(crate) body: &'a [u8],
 }
 
 /// What is answered.
@@ -66,7 +70,7 @@ impl Library {
         self.catalog.clock.saturating_add_unsigned(self.started.elapsed().as_secs())
     }
 
-    fn change(&self, change: impl FnOnce(&mut Overlay, i64)) -> Answer {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Overlay, i64)) -> Answer {
         change(&mut self.overlay.write().unwrap_or_else(PoisonError::into_inner), self.now());
         Answer::Done
     }
@@ -91,9 +95,15 @@ impl Library {
             ("GET", ["accounts"]) => document(&answers::accounts),
             ("GET", ["devices"]) => document(&|out| answers::devices(out, catalog)),
             ("GET", ["hubs", "search"]) => self.search(request),
+            ("GET", ["library", "all"]) => match request.query.number("type").and_then(Kind::from_number) {
+                Some(kind) => self
+                    .list(request, deviations, |scene| listing::select_all(scene, &self.recent, kind, &request.query)),
+                None => Answer::BadRequest,
+            },
             ("GET", ["library", "recentlyAdded"]) => self.recently_added(request, deviations),
             ("GET", ["library", "onDeck"] | ["hubs", "continueWatching", "items"]) => self.on_deck(request, deviations),
             ("GET", ["status", "sessions"]) => self.sessions(request, deviations),
+            (_, ["discover", rest @ ..]) => discover::answer(self, request, rest),
             (method, ["playlists", rest @ ..]) => self.playlists(request, deviations, method, rest),
             ("GET", ["status", "sessions", "history", "all"]) => {
                 self.list(request, deviations, |scene| Rows::Plays(plays::select(scene, &request.query)))
@@ -114,9 +124,11 @@ impl Library {
         }
     }
 
-    /// A list of what `rows` picks, with the settings that all lists share.
+    /// A list of what `rows` picks of all libraries, with the settings that all lists share.
     fn list(&self, request: &Request<'_>, deviations: &Deviations, rows: impl FnOnce(&Scene<'_>) -> Rows) -> Answer {
-        Answer::Listing(Box::new(self.listing(request, deviations, rows)))
+        let mut listing = self.listing(request, deviations, rows);
+        listing.detail.located = true;
+        Answer::Listing(Box::new(listing))
     }
 
     fn listing(
@@ -173,7 +185,13 @@ impl Library {
             ("PUT", ["all"]) => {
                 let ids = request.query.get("id").unwrap_or("");
                 let places: Vec<Place> = ids.split(',').filter_map(|id| self.catalog.find(id.parse().ok()?)).collect();
-                if places.is_empty() { Answer::NotFound } else { self.edit(request, &places) }
+                // What is edited is one kind of item of this library.
+                let fits = |place: &Place| place.section() == section.id && asked == Some(place.kind().number());
+                match places.as_slice() {
+                    [] => Answer::NotFound,
+                    places if places.iter().all(fits) => self.edit(request, places),
+                    _ => Answer::BadRequest,
+                }
             }
             ("GET", ["filters"]) => document(&|out| {
                 out.open(CONTAINER);
@@ -238,18 +256,39 @@ impl Library {
                 Answer::Listing(Box::new(listing))
             }
             ("PUT", []) => self.edit(request, places),
-            ("PUT", ["refresh" | "analyze"]) | ("POST" | "PUT", ["posters" | "poster" | "arts" | "art"]) => {
+            ("GET", ["posters"]) => {
+                let Some(place) = places.first().copied() else { return Answer::NotFound };
+                let overlay = self.overlay.read().unwrap_or_else(PoisonError::into_inner);
+                let scene = Scene { catalog, overlay: &overlay, detail: Detail::default() };
+                let mut out = Encoder::new(request.format, 4_096);
+                posters::list(&scene, &mut out, place);
+                Answer::Document(out.take())
+            }
+            ("POST", ["posters"]) => self.poster(places, Poster::Upload(request.body)),
+            ("PUT", ["poster"]) => match request.query.get("url") {
+                Some(name) => self.poster(places, Poster::Select(name)),
+                None => Answer::BadRequest,
+            },
+            ("PUT", ["refresh" | "analyze"]) | ("POST" | "PUT", ["arts" | "art"]) => {
                 self.change(|overlay, now| places.iter().for_each(|place| overlay.touch(*place, now)))
             }
             _ => Answer::NotFound,
         }
     }
 
+    fn poster(&self, places: &[Place], poster: Poster<'_>) -> Answer {
+        let mut taken = false;
+        self.change(|overlay, now| taken = places.iter().all(|place| overlay.poster(*place, poster, now)));
+        if taken { Answer::Done } else { Answer::BadRequest }
+    }
+
     fn edit(&self, request: &Request<'_>, places: &[Place]) -> Answer {
         self.change(|overlay, now| {
             for place in places {
                 let current = |family: &str| {
-                    facts::base_tags(&self.catalog, *place, family).iter().map(|(_, word)| word.to_string()).collect()
+                    let base = facts::base_tags(&self.catalog, *place, family);
+                    let parts = media::parts(&base).map(|part| (family == media::ACTOR).then(|| part.to_owned()));
+                    base.iter().map(|(_, word)| word.to_string()).zip(parts).collect()
                 };
                 overlay.edit(&current, *place, request.query.pairs(), now);
             }
@@ -260,6 +299,7 @@ impl Library {
         let playing = sessions::playing(&self.catalog).into_iter().collect();
         let mut listing = self.listing(request, deviations, |_| Rows::Places(Arc::new(playing)));
         listing.detail.session = true;
+        listing.detail.located = true;
         Answer::Listing(Box::new(listing))
     }
 
@@ -303,6 +343,12 @@ impl Library {
                 Some(uri) => change(&|playlists, now| playlists.add(&self.catalog, number(key), uri, now)),
                 None => Answer::BadRequest,
             },
+            // These are for lists, not for rules.
+            ("DELETE", [key, "items", ..]) | ("PUT", [key, "items", _, "move"])
+                if held(number(key)).is_some_and(|playlist| playlist.is_smart()) =>
+            {
+                Answer::BadRequest
+            }
             ("DELETE", [key, "items"]) => change(&|playlists, now| playlists.remove(number(key), None, now)),
             ("DELETE", [key, "items", entry]) => {
                 change(&|playlists, now| playlists.remove(number(key), Some(number(entry)), now))

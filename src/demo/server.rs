@@ -23,7 +23,7 @@ use crate::demo::catalog::Catalog;
 use crate::demo::encode::{Encoder, Format};
 use crate::demo::query::{Query, Window, next};
 use crate::demo::routes::{Answer, Library, Request};
-use crate::demo::{Deviations, Options, SeenRequest};
+use crate::demo::{Deviations, FaultOfChange, Options, SeenRequest};
 
 /// How many requests are remembered.
 const REMEMBERED: usize = 10_000;
@@ -52,6 +52,7 @@ struct Shared {
     seen: Mutex<VecDeque<SeenRequest>>,
     requests: AtomicU64,
     answers: AtomicU64,
+    changes: AtomicU64,
 }
 
 impl SamplePlex {
@@ -73,6 +74,7 @@ impl SamplePlex {
             seen: Mutex::default(),
             requests: AtomicU64::new(0),
             answers: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
         });
         let stop = CancellationToken::new();
         let app = Router::new().fallback(handle).with_state(Arc::clone(&shared));
@@ -113,7 +115,13 @@ impl SamplePlex {
     }
 }
 
-async fn handle(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+async fn handle(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let number = next(&shared.requests);
     let query = Query::parse(&uri);
     remember(&shared, &method, &uri, &query, &headers);
@@ -133,8 +141,20 @@ async fn handle(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, hea
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
     let format = if accept.contains("application/json") { Format::Json } else { Format::Xml };
     let shrunk = shared.deviations.shrink_after.is_some_and(|after| number > after);
-    let request = Request { method: method.as_str(), path: uri.path(), query, window, format, shrunk };
-    match shared.library.answer(&request, &shared.deviations) {
+    let request = Request { method: method.as_str(), path: uri.path(), query, window, format, shrunk, body: &body };
+    let fault = fault_of(&shared, &method);
+    match fault {
+        Some(FaultOfChange::CutBefore) => cut(),
+        Some(FaultOfChange::Fails) => return page(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
+        Some(FaultOfChange::Refused) => return page(StatusCode::BAD_REQUEST, "Bad Request"),
+        Some(FaultOfChange::Ignored) => return StatusCode::OK.into_response(),
+        Some(FaultOfChange::CutAfter) | None => {}
+    }
+    let answer = shared.library.answer(&request, &shared.deviations);
+    if fault == Some(FaultOfChange::CutAfter) {
+        cut();
+    }
+    match answer {
         Answer::Listing(listing) => send_listing(&shared, *listing, format),
         Answer::Document(body) => send(&shared, format, HeaderMap::new(), body),
         Answer::WebPage => ([(header::CONTENT_TYPE, "text/html")], WEB_PAGE).into_response(),
@@ -142,6 +162,20 @@ async fn handle(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, hea
         Answer::BadRequest => page(StatusCode::BAD_REQUEST, "Bad Request"),
         Answer::NotFound => page(StatusCode::NOT_FOUND, "Not Found"),
     }
+}
+
+/// What goes wrong with this request, which is counted if it changes something.
+fn fault_of(shared: &Shared, method: &Method) -> Option<FaultOfChange> {
+    if method == Method::GET {
+        return None;
+    }
+    let number = next(&shared.changes);
+    shared.deviations.change_fault.filter(|fault| fault.number == number).map(|fault| fault.kind)
+}
+
+/// Drops the connection without an answer: what unwinds ends the connection's task, and with it the connection.
+fn cut() -> ! {
+    std::panic::resume_unwind(Box::new("the connection is to be cut"))
 }
 
 const WEB_PAGE: &str =

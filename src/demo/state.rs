@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::demo::catalog::{Catalog, Place};
+use crate::demo::discover::Watchlist;
+use crate::demo::edits::{self, Given};
 use crate::demo::history;
 use crate::demo::playlists::Playlists;
+use crate::demo::posters::Posters;
 
 /// The watch state of one item, as Plex keeps it for the owner's account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,7 +29,8 @@ pub(crate) struct Changed {
     /// Field name to its new text.
     pub(crate) fields: BTreeMap<String, String>,
     /// Tag family (`genre`, `director`, ..) to its new tags.
-    pub(crate) tags: BTreeMap<String, Vec<String>>,
+    pub(crate) tags: BTreeMap<String, Vec<Given>>,
+    pub(crate) posters: Posters,
     /// Fields that a refresh must leave alone.
     pub(crate) locked: BTreeSet<String>,
     /// Unix seconds of the last edit.
@@ -47,13 +51,14 @@ pub(crate) struct Overlay {
     changed: BTreeMap<u64, Changed>,
     plays: Vec<Play>,
     playlists: Playlists,
+    watchlist: Watchlist,
     version: u64,
 }
 
 impl Overlay {
     /// No changes yet; the playlists that the server begins with.
     pub(crate) fn new(catalog: &Catalog) -> Self {
-        Self { playlists: Playlists::new(catalog), ..Self::default() }
+        Self { playlists: Playlists::new(catalog), watchlist: Watchlist::new(catalog), ..Self::default() }
     }
 
     /// The playlists.
@@ -65,6 +70,17 @@ impl Overlay {
     pub(crate) fn playlists_mut(&mut self) -> &mut Playlists {
         self.version += 1;
         &mut self.playlists
+    }
+
+    /// The watchlist of the owner's account.
+    pub(crate) fn watchlist(&self) -> &Watchlist {
+        &self.watchlist
+    }
+
+    /// The watchlist, to be changed.
+    pub(crate) fn watchlist_mut(&mut self) -> &mut Watchlist {
+        self.version += 1;
+        &mut self.watchlist
     }
 
     /// Rises with every change, so that what was derived from the state can be told to be stale.
@@ -137,38 +153,33 @@ impl Overlay {
         self.entry(place).updated = Some(now);
     }
 
-    /// Applies the parameters of Plex's edit call to one item: `title.value=`, `title.locked=1`, `genre[0].tag.tag=` (the
-    /// indexed tags are the new set), `genre[].tag.tag-=` (tags to take away). Other parameters are left alone.
+    /// Applies the parameters of Plex's edit call to one item.
     pub(crate) fn edit(
         &mut self,
-        current: &dyn Fn(&str) -> Vec<String>,
+        current: &dyn Fn(&str) -> Vec<Given>,
         place: Place,
         query: &[(String, String)],
         now: i64,
     ) {
         let changed = self.entry(place);
         changed.updated = Some(now);
-        let mut sets: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for (name, value) in query {
-            if let Some(field) = name.strip_suffix(".value") {
-                changed.fields.insert(field.to_owned(), value.clone());
-            } else if let Some(field) = name.strip_suffix(".locked") {
-                if value == "1" {
-                    changed.locked.insert(field.to_owned());
-                } else {
-                    changed.locked.remove(field);
-                }
-            } else if let Some(family) = name.strip_suffix("[].tag.tag-") {
-                let tags = changed.tags.entry(family.to_owned()).or_insert_with(|| current(family));
-                tags.retain(|tag| !value.split(',').any(|gone| gone == tag));
-            } else if let Some((family, rest)) = name.split_once('[')
-                && rest.ends_with("].tag.tag")
-            {
-                sets.entry(family).or_default().push(value.clone());
-            }
-        }
-        for (family, tags) in sets {
-            changed.tags.insert(family.to_owned(), tags);
+        edits::apply(changed, current, query);
+    }
+
+    /// Takes an uploaded poster, or shows another one. False where it is none.
+    pub(crate) fn poster(&mut self, place: Place, poster: Poster<'_>, now: i64) -> bool {
+        let changed = self.entry(place);
+        changed.updated = Some(now);
+        match poster {
+            Poster::Upload(picture) => changed.posters.upload(picture),
+            Poster::Select(name) => changed.posters.select(name),
         }
     }
+}
+
+/// What is done with posters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Poster<'a> {
+    Upload(&'a [u8]),
+    Select(&'a str),
 }

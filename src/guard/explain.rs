@@ -1,7 +1,7 @@
 //! Why a call would be let in or refused: the guard's own decision, with what it was made of. Takes and records nothing.
 
 use super::{
-    Guard, Judgement, NotAdmitted,
+    ASKS, Action, Guard, Judgement, NotAdmitted,
     condition::{Condition, Looks, Says, Sense},
     judge,
     ledger::LedgerError,
@@ -9,7 +9,7 @@ use super::{
     over_limit,
     plan::Amounts,
     policy::Verdict,
-    refusal::{CallId, Refusal},
+    refusal::{CallId, Code, Refusal},
     subject::{Kind, Subject},
 };
 use serde_json::{Map, Value};
@@ -23,6 +23,11 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// A condition, of no call yet.
+    pub(super) fn unasked(condition: &Arc<Condition>) -> Self {
+        Self { condition: Arc::clone(condition), says: None }
+    }
+
     /// The rule, as a JSON pointer.
     pub fn rule(&self) -> &str {
         &self.condition.rule
@@ -104,15 +109,25 @@ impl Guard {
                 rule: Some(rule.to_owned()),
                 reason,
                 retry_after: None,
+                approval_id: None,
                 call_id: call,
             }),
-            Judgement::Admitted(_) => {
+            Judgement::Admitted(verdict) | Judgement::Asks(verdict) => {
                 // A change states later how much it takes of limits on items and bytes.
                 let mut asks = asks;
                 asks.retain(|ask| subject.kind == Kind::Read || ask.limit.unit == Unit::Calls);
                 let over = self.ledger.state(asks.clone()).await?.refused;
                 match over.and_then(|(place, over)| Some((asks.get(place)?, over))) {
                     Some((ask, over)) => refused(over_limit(call, subject.tool, &ask.limit, over)),
+                    None if verdict.action == Action::Ask => refused(Refusal {
+                        code: Code::ApprovalRequired,
+                        tool: subject.tool.to_owned(),
+                        rule: Some(verdict.rule.clone()),
+                        reason: verdict.asks_because(ASKS),
+                        retry_after: None,
+                        approval_id: None,
+                        call_id: call,
+                    }),
                     None => Ok(()),
                 }
             }

@@ -1,12 +1,16 @@
 //! The two limiters in memory: attempts, which turn a runaway loop away without touching the disk, and bursts, which
 //! spread the calls that a limit admits. Both are GCRA; neither is what makes a limit exact, the ledger is.
 
-use super::{limit::Scope, subject::Kind};
+use super::{limit::Scope, policy::Policy, subject::Kind};
 use governor::{
     DefaultKeyedRateLimiter, Quota, RateLimiter,
     clock::{Clock, DefaultClock},
 };
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// The period of one unit, rounded up: rounded down it would let one more through in a window.
 fn quota(window: Duration, max: u64, burst: NonZeroU32) -> Option<Quota> {
@@ -23,7 +27,12 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    pub(super) fn new(window: Duration, max: u64, burst: NonZeroU32) -> Option<Self> {
+    /// The gate that a policy wants, if it does.
+    pub(super) fn of(policy: &Policy) -> Option<Arc<Self>> {
+        policy.attempts().and_then(|rule| Self::new(rule.window, rule.max, rule.burst)).map(Arc::new)
+    }
+
+    fn new(window: Duration, max: u64, burst: NonZeroU32) -> Option<Self> {
         Some(Self { limiter: RateLimiter::keyed(quota(window, max, burst)?), clock: DefaultClock::default() })
     }
 
@@ -36,20 +45,35 @@ impl Attempts {
 /// A limit's `burst`: keyed by grant, or by nothing where the limit counts the whole server.
 #[derive(Debug)]
 pub(super) struct Burst {
-    limiter: DefaultKeyedRateLimiter<Option<Arc<str>>>,
+    /// Made when it is first asked, if it does not go on with another one's.
+    limiter: OnceLock<Arc<DefaultKeyedRateLimiter<Option<Arc<str>>>>>,
+    quota: Quota,
     clock: DefaultClock,
     scope: Scope,
 }
 
 impl Burst {
     pub(super) fn new(window: Duration, max: u64, burst: NonZeroU32, scope: Scope) -> Option<Self> {
-        Some(Self { limiter: RateLimiter::keyed(quota(window, max, burst)?), clock: DefaultClock::default(), scope })
+        let quota = quota(window, max, burst)?;
+        Some(Self { limiter: OnceLock::new(), quota, clock: DefaultClock::default(), scope })
+    }
+
+    fn limiter(&self) -> &Arc<DefaultKeyedRateLimiter<Option<Arc<str>>>> {
+        self.limiter.get_or_init(|| Arc::new(RateLimiter::keyed(self.quota)))
+    }
+
+    /// Goes on with what `before` counted, if the numbers are the same and nothing was counted here yet.
+    pub(super) fn go_on_from(&self, before: &Self) {
+        if self.quota == before.quota {
+            // One that has counted already keeps its own.
+            let _ = self.limiter.set(Arc::clone(before.limiter()));
+        }
     }
 
     /// Takes one call's place; the error is how long to wait.
     pub(super) fn take(&self, grant: &Arc<str>) -> Result<(), Duration> {
         let key = (self.scope == Scope::Grant).then(|| Arc::clone(grant));
-        self.limiter.check_key(&key).map_err(|not| not.wait_time_from(self.clock.now()))
+        self.limiter().check_key(&key).map_err(|not| not.wait_time_from(self.clock.now()))
     }
 }
 

@@ -5,6 +5,7 @@
 //! can't be written is not let through. A `Draft` is a call that has no row yet, an `Entry` one that has: dropping either
 //! ends the call in the ledger, so that a cancelled call leaves a row as well.
 
+mod approvals;
 mod audit;
 mod chain;
 mod digest;
@@ -13,6 +14,7 @@ mod flood;
 mod head;
 mod key;
 mod prune;
+mod recall;
 mod row;
 mod schema;
 mod store;
@@ -20,9 +22,12 @@ mod takes;
 mod verify;
 mod worker;
 
+pub use approvals::{Approvable, Said, Way};
 pub use audit::{Audit, DayOfTool, Filter};
 pub use error::LedgerError;
-pub use row::{Decision, Row};
+pub use recall::Recalled;
+pub use row::{Decision, MAX_BEFORE_BYTES, Row};
+pub use store::ChainEnd;
 pub use verify::Verification;
 
 use super::{
@@ -65,6 +70,7 @@ struct Shared {
     thread: Option<JoinHandle<()>>,
     floods: Arc<Floods>,
     digest_key: [u8; 32],
+    seal_key: [u8; 32],
 }
 
 impl Ledger {
@@ -88,11 +94,17 @@ impl Ledger {
 
     /// Where the key of a ledger's chain is kept if nothing else is said.
     pub fn key_beside(path: &Path) -> PathBuf {
-        key::beside(path, ".key")
+        Self::beside(path, ".key")
+    }
+
+    /// A file that the ledger keeps beside itself, by the ending of its name.
+    pub fn beside(path: &Path, ending: &str) -> PathBuf {
+        key::beside(path, ending)
     }
 
     fn start(path: &Path, store: Store) -> Result<Self, LedgerError> {
         let digest_key = store.digest_key()?;
+        let seal_key = store.seal_key();
         let floods = Arc::new(Floods::default());
         let (jobs, queue) = std::sync::mpsc::sync_channel(QUEUE);
         let counted = Arc::clone(&floods);
@@ -100,12 +112,18 @@ impl Ledger {
             .name("ledger".to_owned())
             .spawn(move || worker::run(store, &queue, &counted))
             .map_err(|cause| LedgerError::File { path: path.to_owned(), cause })?;
-        Ok(Self { shared: Arc::new(Shared { jobs: Some(jobs), thread: Some(thread), floods, digest_key }) })
+        Ok(Self { shared: Arc::new(Shared { jobs: Some(jobs), thread: Some(thread), floods, digest_key, seal_key }) })
     }
 
     /// The rows after that number, at most `limit` of them, in order.
     pub async fn rows(&self, after: i64, limit: u32) -> Result<Vec<Row>, LedgerError> {
         self.request(|reply| Job::Rows { after, limit, reply }).await
+    }
+
+    /// A call of that grant by its name, and whether it was taken back. Looks from the newest row on.
+    pub(super) async fn recall(&self, call_id: &str, grant: &str) -> Result<Option<Recalled>, LedgerError> {
+        let (call_id, grant) = (call_id.to_owned(), grant.to_owned());
+        self.request(|reply| Job::Recall { call_id, grant, reply }).await
     }
 
     /// Deletes the rows that are older than that, at least 31 days, and gives their number. It is done in steps, so that
@@ -123,6 +141,28 @@ impl Ledger {
         }
     }
 
+    /// The calls that wait for a person, and those that the owner decided about lately.
+    pub async fn approvals(&self) -> Result<Vec<Approvable>, LedgerError> {
+        self.request(|reply| Job::Approvals { reply }).await
+    }
+
+    /// Approves or declines a call that waits for its owner. Gives the call as it is then: one that does not wait for the
+    /// owner, or that the owner decided about before, stays as it was. None where there is no such call any more.
+    pub async fn decide(&self, id: &str, approve: bool) -> Result<Option<Approvable>, LedgerError> {
+        let id = id.to_owned();
+        self.request(|reply| Job::Decide { id, approve, reply }).await
+    }
+
+    /// Puts a question to a person, or finds what was said of it.
+    pub(super) async fn ask(&self, new: NewQuestion) -> Result<Found, LedgerError> {
+        self.request(|reply| Job::AskPerson { new: Box::new(new), reply }).await
+    }
+
+    /// The key of sealed states, the same for all servers of this ledger.
+    pub(super) fn seal_key(&self) -> &[u8; 32] {
+        &self.shared.seal_key
+    }
+
     /// What the window of each limit holds now, and which limit would refuse. Takes and writes nothing.
     pub(super) async fn state(&self, asks: Vec<Ask>) -> Result<State, LedgerError> {
         self.request(|reply| Job::State { asks, reply }).await
@@ -130,7 +170,7 @@ impl Ledger {
 
     /// A call that has no row yet.
     pub(super) fn draft(&self, row: Row) -> Draft {
-        Draft { ledger: self.clone(), row: Some(Box::new(row)), started: Instant::now() }
+        Draft { ledger: self.clone(), row: Some(Box::new(row)), closes: None, started: Instant::now() }
     }
 
     /// Counts a refusal that the gate made; the ledger gets one row a second for all that are alike.
@@ -139,6 +179,11 @@ impl Ledger {
             // Where the queue is full, the thread is awake anyway.
             let _ = self.send(Job::Flush);
         }
+    }
+
+    /// Writes a row that no call waits for.
+    pub(super) fn note(&self, row: Row) {
+        report(self.send(Job::Note { row: Box::new(row), closes: None, reply: None }));
     }
 
     /// A keyed digest of a call's arguments, whatever the order of their keys: equal calls show, their values don't.
@@ -182,7 +227,12 @@ impl Drop for Shared {
 #[derive(Debug)]
 pub(super) enum Admission {
     Passed(Entry),
-    Over { limit: Arc<Limit>, over: Over },
+    Over {
+        limit: Arc<Limit>,
+        over: Over,
+    },
+    /// The approval it came with is used up, or has run out.
+    NotApproved,
 }
 
 /// Whether a call would pass the limits.
@@ -197,16 +247,46 @@ pub(super) enum Looked {
 pub(super) struct Draft {
     ledger: Ledger,
     row: Option<Box<Row>>,
+    /// The question that ends with the call, whatever becomes of it.
+    closes: Option<String>,
     started: Instant,
 }
 
 impl Draft {
+    /// The digest of the call's arguments.
+    pub(super) fn arguments(&self) -> Option<&str> {
+        self.row.as_deref().and_then(|row| row.digest.as_deref())
+    }
+
+    /// From now on the call waits for a person, under that name and rule: it ends as one that was asked about, unless
+    /// something else is said of it.
+    pub(super) fn waits(&mut self, id: &str, rule: &str) {
+        if let Some(row) = self.row.as_deref_mut() {
+            row.decision = Decision::Ask;
+            row.rule = Some(rule.to_owned());
+        }
+        self.note(format!("approval {id}"));
+    }
+
+    /// Says something about the call in its row.
+    pub(super) fn note(&mut self, note: String) {
+        if let Some(row) = self.row.as_deref_mut() {
+            row.note = Some(note);
+        }
+    }
+
+    /// That question is to end with the call.
+    pub(super) fn closes(&mut self, id: &str) {
+        self.closes = Some(id.to_owned());
+    }
+
     /// Ends the call with a row of that decision.
     pub(super) async fn refuse(mut self, decision: Decision, rule: Option<&str>) -> Result<(), LedgerError> {
         let Some(mut row) = self.row.take() else { return Ok(()) };
         row.decision = decision;
         row.rule = rule.map(ToOwned::to_owned);
-        self.ledger.request(|reply| Job::Note { row, reply: Some(reply) }).await
+        let closes = self.closes.take();
+        self.ledger.request(|reply| Job::Note { row, closes, reply: Some(reply) }).await
     }
 
     /// Looks whether the limits would let the call pass, and takes nothing. Where they would not, the call ends with a row.
@@ -215,24 +295,30 @@ impl Draft {
         ledger.request(|reply| Job::Look { draft: self, asks, reply }).await
     }
 
-    /// Takes from all limits and writes the row in one transaction, or ends the call with a row that names the limit.
+    /// Takes from all limits, uses up the approval and writes the row in one transaction, or ends the call with a row that
+    /// says why not.
     pub(super) async fn admit(
         mut self,
         asks: Vec<Ask>,
         affected: Affected,
         before: Option<Value>,
+        approved: Option<Granted>,
     ) -> Result<Admission, LedgerError> {
         let Some(mut row) = self.row.take() else { return Err(LedgerError::Stopped) };
         row.affected = affected;
         row.before = before;
+        if let Some(approved) = &approved {
+            row.decision = Decision::Approved;
+            row.note = Some(format!("approval {}", approved.id));
+        }
         let (ledger, started) = (self.ledger.clone(), self.started);
-        let admission = self.ledger.request(|reply| Job::Admit { row, asks, ledger, started, reply }).await?;
+        let admission = self.ledger.request(|reply| Job::Admit { row, asks, approved, ledger, started, reply }).await?;
         Ok(match admission {
             Admission::Passed(mut entry) => {
                 entry.handed_over = true;
                 Admission::Passed(entry)
             }
-            over @ Admission::Over { .. } => over,
+            refused => refused,
         })
     }
 
@@ -246,7 +332,8 @@ impl Draft {
             Outcome::Failed | Outcome::Unknown => Some(Outcome::Failed),
             Outcome::Cancelled => Some(Outcome::Cancelled),
         };
-        self.ledger.request(|reply| Job::Note { row, reply: Some(reply) }).await
+        let closes = self.closes.take();
+        self.ledger.request(|reply| Job::Note { row, closes, reply: Some(reply) }).await
     }
 }
 
@@ -255,7 +342,7 @@ impl Drop for Draft {
         if let Some(mut row) = self.row.take() {
             row.outcome = Some(Outcome::Cancelled);
             row.duration_ms = Some(elapsed_ms(self.started));
-            report(self.ledger.send(Job::Note { row, reply: None }));
+            report(self.ledger.send(Job::Note { row, closes: self.closes.take(), reply: None }));
         }
     }
 }
@@ -333,7 +420,12 @@ fn report(result: Result<(), LedgerError>) {
     }
 }
 
-pub(super) use {takes::Over, worker::Ask as LimitAsk};
+pub(crate) use approvals::IN_CLIENT;
+pub(super) use {
+    approvals::{FOR_OWNER, Found, Granted, NewQuestion},
+    takes::Over,
+    worker::Ask as LimitAsk,
+};
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
 //! Permits and clearances: the types that keep a tool from acting past the guard.
 
 use super::{
-    ledger::{Draft, Entry},
+    approval::{Asking, Person, Question},
+    ledger::{Draft, Entry, Granted},
     policy::Policy,
     refusal::CallId,
     subject::Kind,
@@ -9,7 +10,10 @@ use super::{
 use std::{
     fmt,
     marker::PhantomData,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 mod sealed {
@@ -57,7 +61,10 @@ pub struct Permit<E: Effect> {
     call: CallId,
     tool: &'static str,
     policy: Arc<Policy>,
+    person: Person,
     stage: Mutex<Stage>,
+    granted: Mutex<Option<Granted>>,
+    questions: AtomicUsize,
     effect: PhantomData<fn() -> E>,
 }
 
@@ -66,6 +73,10 @@ pub struct Permit<E: Effect> {
 pub(super) enum Stage {
     /// Let in, nothing written yet: changes are written when they are cleared.
     Judged(Draft),
+    /// Someone is to be asked while it waits.
+    Asking(Box<Asking>),
+    /// Its row is written, and its client gets the question as the answer.
+    Asked(Box<Question>),
     /// Written.
     Recorded(Entry),
     /// Its clearance is being decided or was refused: its row is written or will be.
@@ -73,8 +84,17 @@ pub(super) enum Stage {
 }
 
 impl<E: Effect> Permit<E> {
-    pub(super) fn new(call: CallId, tool: &'static str, policy: Arc<Policy>, stage: Stage) -> Self {
-        Self { call, tool, policy, stage: Mutex::new(stage), effect: PhantomData }
+    pub(super) fn new(call: CallId, tool: &'static str, policy: Arc<Policy>, person: Person, stage: Stage) -> Self {
+        Self {
+            call,
+            tool,
+            policy,
+            person,
+            stage: Mutex::new(stage),
+            granted: Mutex::default(),
+            questions: AtomicUsize::new(0),
+            effect: PhantomData,
+        }
     }
 
     pub(super) fn tool(&self) -> &'static str {
@@ -93,7 +113,7 @@ impl<E: Effect> Permit<E> {
 
     /// Takes the draft that a clearance begins with; none where the call was cleared before.
     pub(super) fn take_draft(&self) -> Option<Draft> {
-        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stage = self.locked();
         match std::mem::replace(&mut *stage, Stage::Closed) {
             Stage::Judged(draft) => Some(draft),
             other => {
@@ -103,8 +123,47 @@ impl<E: Effect> Permit<E> {
         }
     }
 
-    pub(super) fn record(&self, entry: Entry) {
-        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = Stage::Recorded(entry);
+    /// Has the call's row say something of it; once it is written it says no more.
+    pub(super) fn remark(&self, note: &str) {
+        if let Stage::Judged(draft) = &mut *self.locked() {
+            draft.note(note.to_owned());
+        }
+    }
+
+    /// Takes the question that the call asks, if it does.
+    pub(super) fn take_question(&self) -> Option<Stage> {
+        let mut stage = self.locked();
+        matches!(*stage, Stage::Asking(_) | Stage::Asked(_)).then(|| std::mem::replace(&mut *stage, Stage::Closed))
+    }
+
+    /// Whether a person is to be asked before the call can go on.
+    pub fn asks(&self) -> bool {
+        matches!(*self.locked(), Stage::Asking(_) | Stage::Asked(_))
+    }
+
+    pub(super) fn stage(&self, stage: Stage) {
+        *self.locked() = stage;
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn person(&self) -> &Person {
+        &self.person
+    }
+
+    pub(super) fn granted(&self) -> Option<Granted> {
+        self.granted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn grant(&self, granted: Granted) {
+        *self.granted.lock().unwrap_or_else(PoisonError::into_inner) = Some(granted);
+    }
+
+    /// Counts a question, and tells how many there were before it.
+    pub(super) fn count_question(&self) -> usize {
+        self.questions.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(super) fn into_stage(self) -> Stage {
@@ -164,7 +223,7 @@ impl Cleared<'_> {
 /// ```
 /// Neither a permit nor a clearance can be made, or copied, outside the guard:
 /// ```compile_fail,E0624
-/// let permit = plex_mcp::guard::Permit::<plex_mcp::guard::Write>::new(todo!(), todo!(), todo!(), todo!());
+/// let permit = plex_mcp::guard::Permit::<plex_mcp::guard::Write>::new(todo!(), todo!(), todo!(), todo!(), todo!());
 /// ```
 /// ```compile_fail,E0624
 /// let cleared = plex_mcp::guard::Cleared::new(todo!());

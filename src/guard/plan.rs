@@ -20,14 +20,18 @@ pub struct Plan {
 
 /// Facts about a call, in the order they were stated.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Facts(Map<String, Value>);
+pub struct Facts {
+    all: Map<String, Value>,
+    /// Those that the server made up for this call.
+    passing: Vec<&'static str>,
+}
 
 impl Facts {
     /// Adds a fact, such as `item.library`; a fact stated twice keeps its last value. Where the call is about several items
     /// it is the list of their values, each of which the policy's conditions judge.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.0.insert(name.to_owned(), value.into());
+        self.all.insert(name.to_owned(), value.into());
         self
     }
 
@@ -40,14 +44,27 @@ impl Facts {
         }
     }
 
+    /// Adds a fact that the server made up for this call and would make up otherwise for the next, such as a file's name
+    /// that holds the time. Conditions judge it as any; an approval does not depend on it.
+    #[must_use]
+    pub fn with_passing(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.passing.push(name);
+        self.with(name, value)
+    }
+
+    /// The facts that an approval depends on.
+    pub(super) fn lasting(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.iter().filter(|(name, _)| !self.passing.contains(name))
+    }
+
     /// The fact of that name, where it was stated.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+        self.all.get(name)
     }
 
     /// All facts, in the order they were first stated.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
+        self.all.iter().map(|(name, value)| (name.as_str(), value))
     }
 }
 

@@ -11,6 +11,7 @@ mod limits;
 mod reader;
 mod resolve;
 mod schema;
+mod succession;
 mod tree;
 
 pub use error::{PolicyError, PolicyErrors};
@@ -20,6 +21,7 @@ use super::{
     condition::{Condition, Says},
     limit::Limit,
     names::named,
+    plan::Facts,
     subject::{Kind, Subject},
 };
 use document::{Document, Level};
@@ -46,6 +48,17 @@ named! {
     }
 }
 
+named! {
+    /// Where a person approves the calls of a tool whose action is to ask.
+    pub enum Approval {
+        /// In the client, where it can put a question; else from the command line. That a client says yes is no proof that a
+        /// person did.
+        Client = "client",
+        /// From the command line, by whoever can read the ledger and its key, whatever the client says.
+        OutOfBand = "out_of_band",
+    }
+}
+
 /// What the policy says of one tool.
 #[derive(Clone, Debug)]
 pub struct Verdict {
@@ -53,6 +66,8 @@ pub struct Verdict {
     pub subject: Subject,
     /// What is done with its calls.
     pub action: Action,
+    /// Where a person approves its calls, if they ask.
+    pub approval: Approval,
     /// Whether the action comes from the policy's default, because no block states one.
     pub by_default: bool,
     /// Whether it is neither listed nor callable.
@@ -73,10 +88,21 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// What is told of a call that a person has to approve: the policy's own reason, where it gives one, and `text`.
+    pub(super) fn asks_because(&self, text: &str) -> String {
+        self.reason.as_ref().map_or_else(|| text.to_owned(), |own| format!("{own}: {text}"))
+    }
+
     /// The first condition that refuses a call with these arguments, which are as they were decoded, defaults filled in.
     /// What conditions say of facts is not known yet.
     pub fn refused_by(&self, arguments: &Map<String, Value>) -> Option<&Condition> {
         self.conditions.iter().map(Arc::as_ref).find(|condition| condition.of_arguments(arguments) != Says::Pass)
+    }
+
+    /// The first condition that refuses a call with these facts, and what it says.
+    pub(super) fn refused_by_facts(&self, facts: &Facts) -> Option<(&Condition, Says)> {
+        let mut says = self.conditions.iter().map(|condition| (condition.as_ref(), condition.of_facts(facts)));
+        says.find(|(_, says)| *says != Says::Pass)
     }
 }
 
@@ -121,10 +147,13 @@ impl Default for ExportCaps {
 
 /// The policy's `attempts`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct AttemptsRule {
-    pub(super) window: Duration,
-    pub(super) max: u64,
-    pub(super) burst: NonZeroU32,
+pub struct AttemptsRule {
+    /// The window's length.
+    pub window: Duration,
+    /// Attempts in a window.
+    pub max: u64,
+    /// Attempts at once.
+    pub burst: NonZeroU32,
 }
 
 type Verdicts = HashMap<&'static str, Verdict>;
@@ -133,10 +162,12 @@ type Verdicts = HashMap<&'static str, Verdict>;
 #[derive(Debug)]
 pub struct Policy {
     hash: String,
+    default: Action,
     verdicts: Verdicts,
     grants: HashMap<String, Verdicts>,
     attempts: Option<AttemptsRule>,
     exports: ExportCaps,
+    keep_days: Option<u64>,
     warnings: Vec<String>,
 }
 
@@ -163,10 +194,12 @@ impl Policy {
         };
         Ok(Self {
             hash,
+            default: document.default,
             verdicts: verdicts(None),
             grants: document.grants.iter().map(|(name, level)| (name.clone(), verdicts(Some(level)))).collect(),
             attempts: document.attempts,
             exports: document.exports,
+            keep_days: document.keep_days,
             warnings: document.warnings,
         })
     }
@@ -176,10 +209,12 @@ impl Policy {
     pub fn shipped<'a>(tools: impl Into<Catalogue<'a>>) -> Self {
         Self::parse(SHIPPED, tools).unwrap_or_else(|errors| Self {
             hash: "0".repeat(16),
+            default: Action::Deny,
             verdicts: HashMap::new(),
             grants: HashMap::new(),
             attempts: None,
             exports: ExportCaps::default(),
+            keep_days: None,
             warnings: vec![format!("the policy as shipped does not fit the tools, so all are refused: {errors}")],
         })
     }
@@ -214,14 +249,24 @@ impl Policy {
             for rules in &mut rules {
                 rules.sort_unstable();
             }
-            (format!("{grants:?} {:?} {:?}", policy.attempts, policy.exports), rules)
+            (format!("{grants:?} {:?} {:?} {:?}", policy.attempts, policy.exports, policy.keep_days), rules)
         };
         rules(self) == rules(other)
+    }
+
+    /// What is done with tools that no rule names.
+    pub fn default_action(&self) -> Action {
+        self.default
     }
 
     /// The caps of exports.
     pub fn exports(&self) -> &ExportCaps {
         &self.exports
+    }
+
+    /// For how many days the ledger keeps its rows; all of them where it is not said.
+    pub fn keep_days(&self) -> Option<u64> {
+        self.keep_days
     }
 
     /// What is allowed in a policy but probably not meant, one sentence each.

@@ -27,6 +27,29 @@ impl serde::Serialize for CallId {
     }
 }
 
+/// The name of a question to a person: ten letters and digits with a hyphen in the middle.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ApprovalId([u8; 11]);
+
+impl ApprovalId {
+    /// None where the text is no such name.
+    pub(super) fn of(text: &str) -> Option<Self> {
+        text.as_bytes().try_into().ok().filter(|_| text.is_ascii()).map(Self)
+    }
+}
+
+impl fmt::Display for ApprovalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::str::from_utf8(&self.0).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for ApprovalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 named! {
     /// Why a call was refused.
     pub enum Code {
@@ -42,6 +65,10 @@ named! {
         NeverFits = "never_fits",
         /// A person has to approve the call.
         ApprovalRequired = "approval_required",
+        /// A person said no.
+        ApprovalDeclined = "approval_declined",
+        /// No one approved the call in time, or its approval was used before.
+        ApprovalExpired = "approval_expired",
         /// The call could not be recorded, and nothing happens unrecorded.
         LedgerUnavailable = "ledger_unavailable",
         /// Something that a rule asks about could not be established.
@@ -63,6 +90,8 @@ pub struct Refusal {
     pub reason: String,
     /// When the same call would pass, if nothing else is called in between.
     pub retry_after: Option<Duration>,
+    /// The name by which the owner can approve the call from the command line, where that is awaited.
+    pub approval_id: Option<ApprovalId>,
     /// The call's name in the ledger.
     pub call_id: CallId,
 }
@@ -87,12 +116,15 @@ impl Refusal {
         if let Some(seconds) = self.retry_after_seconds() {
             fields.insert("retryAfterSeconds".into(), seconds.into());
         }
+        if let Some(id) = &self.approval_id {
+            fields.insert("approvalId".into(), id.to_string().into());
+        }
         fields.insert("callId".into(), self.call_id.to_string().into());
         Value::Object(fields)
     }
 
     /// Rounded up, so that who waits that long is not refused again.
-    fn retry_after_seconds(&self) -> Option<u64> {
+    pub fn retry_after_seconds(&self) -> Option<u64> {
         self.retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
     }
 }
@@ -109,6 +141,7 @@ mod tests {
             rule: Some("/tools/export_library/limits/0".into()),
             reason: "at most 30 calls a minute".into(),
             retry_after: Some(Duration::from_millis(1001)),
+            approval_id: None,
             call_id: CallId::generate(),
         };
         assert_eq!(refusal.structured()["retryAfterSeconds"], 2);
@@ -117,5 +150,7 @@ mod tests {
         assert_eq!(refusal.structured().get("retryAfterSeconds"), None);
         let keys: Vec<_> = refusal.structured().as_object().unwrap().keys().cloned().collect();
         assert_eq!(keys, ["denied", "code", "tool", "rule", "reason", "callId"]);
+        refusal.approval_id = ApprovalId::of("abcde-fghjk");
+        assert_eq!(refusal.structured()["approvalId"], "abcde-fghjk");
     }
 }

@@ -165,10 +165,12 @@ async fn a_refusal_names_its_rule_and_is_recorded() {
     let place = guard(
         "tools.export_library = { action = \"deny\", reason = \"not here\" }\nkinds.destructive.action = \"ask\"",
     );
+    let asks = place.admit::<Destroy>(DELETE).await.unwrap();
+    let asked = place.guard.clear(&asks, Plan::default()).await.unwrap_err();
     for (refusal, code, rule, decision) in [
         (place.refusal::<Read>(SEARCH).await, Code::DefaultDeny, "/default", Decision::Deny),
         (place.refusal::<Write>(EXPORT).await, Code::Denied, "/tools/export_library/action", Decision::Deny),
-        (place.refusal::<Destroy>(DELETE).await, Code::ApprovalRequired, "/kinds/destructive/action", Decision::Ask),
+        (asked, Code::ApprovalRequired, "/kinds/destructive/action", Decision::Ask),
     ] {
         assert_eq!((refusal.code, refusal.rule.as_deref()), (code, Some(rule)));
         let row = place.rows().await.into_iter().find(|row| row.call_id == refusal.call_id.to_string()).unwrap();
@@ -201,7 +203,7 @@ async fn no_argument_value_reaches_the_ledger_file() {
 }
 
 #[tokio::test]
-async fn the_order_is_hidden_denied_gate_arguments_approval_limits() {
+async fn the_order_is_hidden_denied_gate_arguments_limits_approval() {
     let none = "limits = [{ counter = \"c\", window = 60, max = 0 }]";
     let text = |action: &str| format!("kinds.write = {{ action = \"{action}\", {none} }}");
     let place = guard(&text("deny"));
@@ -214,7 +216,7 @@ async fn the_order_is_hidden_denied_gate_arguments_approval_limits() {
     assert!(matches!(place.guard.admit::<Write>(bad).await, Err(NotAdmitted::InvalidArguments(_))));
     let row = place.last().await;
     assert_eq!((row.decision, row.outcome, row.digest, row.note), (Decision::Invalid, None, None, None));
-    assert_eq!(place.refusal::<Write>(EXPORT).await.code, Code::ApprovalRequired);
+    assert_eq!(place.refusal::<Write>(EXPORT).await.code, Code::NeverFits, "no one is asked in vain");
     let place = guard(&text("allow"));
     assert!(matches!(place.guard.admit::<Write>(bad).await, Err(NotAdmitted::InvalidArguments(_))));
     assert_eq!(place.refusal::<Write>(EXPORT).await.code, Code::NeverFits);
@@ -227,7 +229,8 @@ async fn refused_calls_take_nothing() {
          tools.export_library.action = \"ask\"\ntools.get_libraries.action = \"deny\"\nhide = [\"get_media_details\"]",
     );
     for _ in 0..5 {
-        assert!(place.admit::<Write>(EXPORT).await.is_err());
+        let asks = place.admit::<Write>(EXPORT).await.unwrap();
+        assert_eq!(place.guard.clear(&asks, Plan::default()).await.unwrap_err().code, Code::ApprovalRequired);
         assert!(place.admit::<Read>(SUBJECTS[0]).await.is_err());
         assert!(place.admit::<Read>(SUBJECTS[2]).await.is_err());
         let bad = Request { subject: SEARCH, arguments: Err("bad"), session: "s1", client: None };

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use reqwest::{Method, Url};
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// A read request.
 #[derive(Clone, Debug)]
@@ -12,7 +13,7 @@ pub struct Get {
     /// Path segments below the service's base path.
     pub path: Vec<String>,
     /// Query parameters, encoded when sent.
-    pub query: Vec<(&'static str, String)>,
+    pub query: Vec<(Cow<'static, str>, String)>,
 }
 
 impl Get {
@@ -23,8 +24,8 @@ impl Get {
 
     /// The same request with one more parameter.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.query.push((name, value.into()));
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
         self
     }
 
@@ -89,10 +90,15 @@ impl Change {
         Self { method, target: Get::new(what, path), body: None }
     }
 
+    /// What is changed, in words, for errors.
+    pub fn what(&self) -> &str {
+        &self.target.what
+    }
+
     /// The same change with one more parameter.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.target.query.push((name, value.into()));
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.target.query.push((name.into(), value.into()));
         self
     }
 

@@ -38,6 +38,14 @@ impl PlexError {
         matches!(self, Self::Http(HttpError::NotFound { .. }))
     }
 
+    /// Whether a change that failed so may have been made all the same.
+    pub fn leaves_unknown(&self) -> bool {
+        match self {
+            Self::Http(error) => error.leaves_unknown(),
+            Self::NoApi { .. } | Self::Xml(_) => true,
+        }
+    }
+
     /// The stable code that clients see.
     pub fn code(&self) -> &'static str {
         match self {

@@ -2,11 +2,15 @@
 
 use super::error::PlexError;
 use crate::{
-    config::PlexServer,
-    http::{Endpoint, PATIENCE, Sent, Transport, Upstream},
+    config::{PlexServer, Secret, TlsTrust},
+    guard::Cleared,
+    http::{Change, Endpoint, PATIENCE, Sent, Transport, Upstream},
 };
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{
+    Url,
+    header::{ACCEPT, HeaderMap, HeaderName, HeaderValue},
+};
 
 pub use crate::http::Get;
 
@@ -36,11 +40,21 @@ pub struct Plex {
 impl Plex {
     /// Prepares the client; nothing is sent.
     pub fn new(server: &PlexServer) -> Result<Self, PlexError> {
+        Self::at(&PLEX, &server.url, &server.token, &server.tls)
+    }
+
+    /// A service that speaks as a Plex server does.
+    pub(super) fn at(
+        service: &'static Upstream,
+        address: &Url,
+        token: &Secret,
+        tls: &TlsTrust,
+    ) -> Result<Self, PlexError> {
         let transport = Transport::new(Endpoint {
-            service: &PLEX,
-            base: server.url.clone(),
-            headers: headers(server)?,
-            tls: &server.tls,
+            service,
+            base: address.clone(),
+            headers: headers(token)?,
+            tls,
             patience: PATIENCE,
             max_in_flight: MAX_IN_FLIGHT,
         })?;
@@ -64,9 +78,16 @@ impl Plex {
     }
 }
 
+impl Plex {
+    /// Sends a change, once, and gives what is answered.
+    pub(super) async fn change(&self, cleared: &Cleared<'_>, change: &Change) -> Result<String, PlexError> {
+        Ok(into_text(self.transport.change(cleared, change).await?))
+    }
+}
+
 /// What a server wants to see with each request.
-fn headers(server: &PlexServer) -> Result<HeaderMap, PlexError> {
-    let mut token = HeaderValue::from_str(server.token.reveal())
+fn headers(token: &Secret) -> Result<HeaderMap, PlexError> {
+    let mut token = HeaderValue::from_str(token.reveal())
         .map_err(|_| PlexError::setup("PLEX_TOKEN holds characters that no token has"))?;
     token.set_sensitive(true);
     Ok(HeaderMap::from_iter([

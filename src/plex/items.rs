@@ -9,6 +9,7 @@ use super::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::collections::HashMap;
 
 /// The kinds of item that libraries hold, by their names in Plex's answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -91,6 +92,31 @@ pub struct Section {
     /// Whether a scan is running.
     #[serde(deserialize_with = "lenient::flag")]
     pub refreshing: bool,
+}
+
+impl Section {
+    /// The type of item that the library is for.
+    pub fn main_type(&self) -> Option<MediaType> {
+        match self.kind.as_deref() {
+            Some("movie") => Some(MediaType::Movie),
+            Some("show") => Some(MediaType::Show),
+            Some("artist") => Some(MediaType::Artist),
+            Some("photo") => Some(MediaType::Photo),
+            _ => None,
+        }
+    }
+}
+
+/// A value that a library's items can be filtered by.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Choice {
+    /// What the filter takes: a tag's number.
+    #[serde(deserialize_with = "lenient::text")]
+    pub key: Option<String>,
+    /// What people see.
+    #[serde(deserialize_with = "lenient::text")]
+    pub title: Option<String>,
 }
 
 /// A named label: a genre, a person, a country.
@@ -201,6 +227,8 @@ pub struct Item {
     #[serde(deserialize_with = "lenient::text")]
     pub title: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
+    pub title_sort: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     pub original_title: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub edition_title: Option<String>,
@@ -256,6 +284,9 @@ pub struct Item {
     pub library_section_id: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub library_section_title: Option<String>,
+    /// The item's place in a playlist that is a list; the same item has another one each time that it is in it.
+    #[serde(deserialize_with = "lenient::text", rename = "playlistItemID")]
+    pub playlist_item_id: Option<String>,
     #[serde(deserialize_with = "lenient::number")]
     pub score: Option<f64>,
     #[serde(deserialize_with = "lenient::text")]
@@ -299,6 +330,9 @@ pub struct Hub {
 
 /// Rows a request where a tool asks for more; Plex answers pages of this size in well under a second.
 const WINDOW_PAGE_ROWS: u64 = 500;
+
+/// Keys in one request, so that addresses stay short enough for every proxy.
+const BATCH: usize = 100;
 
 /// Part of a list, and where it stands in the whole.
 #[derive(Debug)]
@@ -346,7 +380,40 @@ impl Plex {
         offset: u64,
         limit: u64,
     ) -> Result<Window<T>, PlexError> {
-        let size = limit.min(WINDOW_PAGE_ROWS);
+        self.read_window(&["ratingKey"], WINDOW_PAGE_ROWS, request, offset, limit).await
+    }
+
+    /// The same of a service that takes no larger pages than `page_rows`.
+    pub(super) async fn window_of_pages<T: DeserializeOwned>(
+        &self,
+        request: Get,
+        offset: u64,
+        limit: u64,
+        page_rows: u64,
+    ) -> Result<Window<T>, PlexError> {
+        self.read_window(&["ratingKey"], page_rows, request, offset, limit).await
+    }
+
+    /// The same of a list whose rows are told apart by the first of these attributes that they have.
+    pub async fn window_by<T: DeserializeOwned>(
+        &self,
+        identity: &[&str],
+        request: Get,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Window<T>, PlexError> {
+        self.read_window(identity, WINDOW_PAGE_ROWS, request, offset, limit).await
+    }
+
+    async fn read_window<T: DeserializeOwned>(
+        &self,
+        identity: &[&str],
+        page_rows: u64,
+        request: Get,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Window<T>, PlexError> {
+        let size = limit.min(page_rows);
         let mut pager = Pager::new(self.clone(), request, size, offset, offset.saturating_add(limit));
         let mut keys = pager.take_keys();
         let mut items = Vec::new();
@@ -355,7 +422,8 @@ impl Plex {
             let mut count = PageCount::default();
             page.for_each(&mut arena, |row| {
                 count.rows += 1;
-                if Pager::is_new(&mut keys, row.attribute("ratingKey").as_deref()) {
+                let key = identity.iter().find_map(|name| row.attribute(name));
+                if Pager::is_new(&mut keys, key.as_deref()) {
                     count.new += 1;
                     items.extend(decode(row, &mut buffer));
                 }
@@ -391,11 +459,49 @@ impl Plex {
             .ok_or_else(|| PlexError::not_found(format!("library {key}")))
     }
 
+    /// The genres of a library's items of one type.
+    pub async fn genres(&self, key: &str, media_type: MediaType) -> Result<Vec<Choice>, PlexError> {
+        let request = Get::new(format!("the genres of library {key}"), ["library", "sections", key, "genre"]);
+        self.rows(&request.with("type", media_type.number())).await
+    }
+
+    /// Items of one type with these global ids, of all libraries, in one request.
+    pub async fn items_by_guid(&self, media_type: MediaType, guids: &[&str]) -> Result<Vec<Item>, PlexError> {
+        let request = Get::new("items by their global ids", ["library", "all"]).with("type", media_type.number());
+        let window = self.window(request.with("guid", guids.join(",")), 0, WINDOW_PAGE_ROWS).await?;
+        Ok(window.items)
+    }
+
     /// An item with everything that the server tells of it.
     pub async fn item(&self, rating_key: &str) -> Result<Item, PlexError> {
         let what = format!("item {rating_key}");
         let request = Get::new(what.clone(), ["library", "metadata", rating_key]).with("includeGuids", "1");
         self.rows(&request).await?.into_iter().next().ok_or_else(|| PlexError::not_found(what))
+    }
+
+    /// Those of the items that the server has, with everything that it tells of them, in the order of the keys.
+    pub async fn items(&self, keys: &[impl AsRef<str> + Sync]) -> Result<Vec<Item>, PlexError> {
+        let mut found: HashMap<String, Item> = HashMap::new();
+        let wanted: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
+        for batch in wanted.chunks(BATCH) {
+            let joined = batch.join(",");
+            let request = Get::new(format!("{} items", batch.len()), ["library", "metadata", joined.as_str()]);
+            let rows: Vec<Item> = match self.rows(&request.with("includeGuids", "1")).await {
+                Err(error) if error.is_not_found() => Vec::new(),
+                rows => rows?,
+            };
+            found.extend(rows.into_iter().filter_map(|item| Some((item.rating_key.clone()?, item))));
+        }
+        Ok(wanted.iter().filter_map(|&key| found.remove(key)).collect())
+    }
+
+    /// What can be played at or below an item: a show's episodes, an artist's tracks.
+    pub async fn leaves(&self, rating_key: &str) -> Result<Vec<Item>, PlexError> {
+        let request = Get::new(
+            format!("the episodes or tracks of item {rating_key}"),
+            ["library", "metadata", rating_key, "allLeaves"],
+        );
+        Ok(self.window(request, 0, u64::MAX).await?.items)
     }
 }
 

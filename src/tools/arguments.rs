@@ -39,26 +39,38 @@ impl fmt::Display for ArgumentErrors {
 
 /// Checks `given` against `schema` and returns what was meant, with defaults filled in.
 pub fn read(schema: &Map<String, Value>, given: Map<String, Value>) -> Result<Map<String, Value>, ArgumentErrors> {
+    let mut errors = Vec::new();
+    let meant = read_object(schema, given, "", &mut errors);
+    if errors.is_empty() { Ok(meant) } else { Err(ArgumentErrors(errors)) }
+}
+
+/// The same for an object that stands in a call's arguments: its fields have `within` before their names.
+fn read_object(
+    schema: &Map<String, Value>,
+    given: Map<String, Value>,
+    within: &str,
+    errors: &mut Vec<(String, String)>,
+) -> Map<String, Value> {
     let none = Map::new();
     let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
-    let mut errors = Vec::new();
     let mut meant = Map::new();
     for (name, value) in given {
         match properties.get(&name) {
-            None => errors.push((shown(&name), unknown(&name, properties))),
+            None => errors.push((format!("{within}{}", shown(&name)), unknown(&name, properties))),
             Some(_) if value.is_null() => {}
-            Some(property) => match check(property, value) {
-                Ok(value) => {
+            Some(property) => {
+                let field = format!("{within}{name}");
+                if let Some(value) = check(property, value, &field, errors) {
                     meant.insert(name, value);
                 }
-                Err(problem) => errors.push((name, problem)),
-            },
+            }
         }
     }
     let required = schema.get("required").and_then(Value::as_array);
     for name in required.into_iter().flatten().filter_map(Value::as_str) {
-        if !meant.contains_key(name) && !errors.iter().any(|(field, _)| field == name) {
-            errors.push((name.to_owned(), "is required".into()));
+        let field = format!("{within}{name}");
+        if !meant.contains_key(name) && !errors.iter().any(|(known, _)| is_part(known, &field)) {
+            errors.push((field, "is required".into()));
         }
     }
     for (name, property) in properties {
@@ -66,7 +78,12 @@ pub fn read(schema: &Map<String, Value>, given: Map<String, Value>) -> Result<Ma
             meant.insert(name.clone(), default.clone());
         }
     }
-    if errors.is_empty() { Ok(meant) } else { Err(ArgumentErrors(errors)) }
+    meant
+}
+
+/// Whether an error of the field `known` is one of `field` too: `metadata.genres[2]` is a part of `metadata`.
+fn is_part(known: &str, field: &str) -> bool {
+    known.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// The arguments of a schema, as the policy's conditions see them.
@@ -122,35 +139,80 @@ fn unknown(name: &str, properties: &Map<String, Value>) -> String {
 }
 
 /// Turns `value` into the type of `property` and checks its substance.
-fn check(property: &Value, value: Value) -> Result<Value, String> {
-    match property.get("type").and_then(Value::as_str) {
+fn check(property: &Value, value: Value, field: &str, errors: &mut Vec<(String, String)>) -> Option<Value> {
+    let checked = match property.get("type").and_then(Value::as_str) {
+        Some("array") => return check_list(property, value, field, errors),
+        Some("object") => match (property.as_object(), value) {
+            (Some(schema), Value::Object(given)) => {
+                return Some(read_object(schema, given, &format!("{field}."), errors).into());
+            }
+            _ => Err("must be an object".into()),
+        },
         Some("integer") => check_integer(property, &value),
-        Some("number") => {
-            let number = match &value {
-                Value::Number(number) => number.as_f64(),
-                Value::String(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
-                _ => None,
-            };
-            number.map(Value::from).ok_or_else(|| "must be a number".into())
-        }
+        Some("number") => check_number(property, &value),
         Some("boolean") => match &value {
             Value::Bool(_) => Ok(value),
             Value::String(text) if text == "true" => Ok(true.into()),
             Value::String(text) if text == "false" => Ok(false.into()),
             _ => Err("must be true or false".into()),
         },
-        Some("string") => {
-            let text = match value {
-                Value::String(text) => text,
-                Value::Number(number) => {
-                    number.as_f64().and_then(exact).map_or_else(|| number.to_string(), |whole| whole.to_string())
-                }
-                _ => return Err("must be a text".into()),
-            };
-            check_text(property, text)
-        }
+        Some("string") => match value {
+            Value::String(text) => check_text(property, text),
+            Value::Number(number) => {
+                let text =
+                    number.as_f64().and_then(exact).map_or_else(|| number.to_string(), |whole| whole.to_string());
+                check_text(property, text)
+            }
+            _ => Err("must be a text".into()),
+        },
         _ => Ok(value),
+    };
+    checked.map_err(|problem| errors.push((field.to_owned(), problem))).ok()
+}
+
+/// A list; a single value is a list of one, and a text may be a list in JSON.
+fn check_list(property: &Value, value: Value, field: &str, errors: &mut Vec<(String, String)>) -> Option<Value> {
+    let members = match value {
+        Value::Array(members) => members,
+        Value::String(text) => match serde_json::from_str(&text) {
+            Ok(Value::Array(members)) => members,
+            _ => vec![text.into()],
+        },
+        one => vec![one],
+    };
+    let length = members.len() as u64;
+    let bound = |name| property.get(name).and_then(Value::as_u64);
+    let problem = match (bound("minItems"), bound("maxItems")) {
+        (Some(least), _) if length < least => Some("must not be empty".to_owned()),
+        (_, Some(most)) if length > most => Some(format!("must have at most {most} members")),
+        _ => None,
+    };
+    if let Some(problem) = problem {
+        errors.push((field.to_owned(), problem));
+        return None;
     }
+    let Some(items) = property.get("items") else { return Some(members.into()) };
+    let members = members.into_iter().enumerate();
+    // All are looked at, so that all their errors are told.
+    let checked: Vec<_> = members.map(|(at, member)| check(items, member, &format!("{field}[{at}]"), errors)).collect();
+    checked.into_iter().collect::<Option<Vec<Value>>>().map(Value::from)
+}
+
+fn check_number(property: &Value, value: &Value) -> Result<Value, String> {
+    let bound = |name| property.get(name).and_then(Value::as_f64);
+    let (minimum, maximum) = (bound("minimum"), bound("maximum"));
+    let problem = || match (minimum, maximum) {
+        (Some(minimum), Some(maximum)) => format!("must be a number from {minimum} to {maximum}"),
+        _ => "must be a number".into(),
+    };
+    let number = match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    let number = number.filter(|number| number.is_finite()).ok_or_else(problem)?;
+    let within = minimum.is_none_or(|minimum| number >= minimum) && maximum.is_none_or(|maximum| number <= maximum);
+    if within { Ok(number.into()) } else { Err(problem()) }
 }
 
 fn check_integer(property: &Value, value: &Value) -> Result<Value, String> {
@@ -265,6 +327,16 @@ mod tests {
                 "type": {"type": "string", "enum": ["movie", "show"]},
                 "query": {"type": "string", "minLength": 1, "maxLength": 5},
                 "overwrite": {"type": "boolean", "default": false},
+                "rating": {"type": "number", "minimum": 0.0, "maximum": 10.0},
+                "ratingKeys": {
+                    "type": "array", "minItems": 1, "maxItems": 3,
+                    "items": {"type": "string", "pattern": PlexId::PATTERN},
+                },
+                "metadata": {
+                    "type": "object",
+                    "properties": {"year": {"type": "integer"}, "genres": {"type": "array", "items": {"type": "string"}}},
+                    "required": ["year"],
+                },
             },
             "required": ["libraryKey"],
         });
@@ -286,6 +358,15 @@ mod tests {
             read_json(json!({"libraryKey": 1.0, "limit": 5.0})),
             Ok(json!({"libraryKey": "1", "limit": 5, "overwrite": false}))
         );
+        assert_eq!(
+            read_json(json!({"libraryKey": 1, "rating": "7.5", "ratingKeys": [7, "8"], "metadata": {"year": "1999"}})),
+            Ok(json!({
+                "libraryKey": "1", "rating": 7.5, "ratingKeys": ["7", "8"], "metadata": {"year": 1999}, "limit": 50,
+                "overwrite": false,
+            }))
+        );
+        let one = read_json(json!({"libraryKey": 1, "ratingKeys": 7})).unwrap();
+        assert_eq!(one["ratingKeys"], json!(["7"]), "one value is a list of one");
     }
 
     #[test]
@@ -306,6 +387,20 @@ mod tests {
             (json!({"libraryKey": "1", "query": ""}), "query must not be empty"),
             (json!({"libraryKey": "1", "query": "secret"}), "query must have at most 5 characters"),
             (json!({"libraryKey": "1", "overwrite": 1}), "overwrite must be true or false"),
+            (json!({"libraryKey": "1", "rating": 10.5}), "rating must be a number from 0 to 10"),
+            (json!({"libraryKey": "1", "rating": "nan"}), "rating must be a number from 0 to 10"),
+            (json!({"libraryKey": "1", "rating": "much"}), "rating must be a number from 0 to 10"),
+            (json!({"libraryKey": "1", "ratingKeys": []}), "ratingKeys must not be empty"),
+            (json!({"libraryKey": "1", "ratingKeys": [1, 2, 3, 4]}), "ratingKeys must have at most 3 members"),
+            (json!({"libraryKey": "1", "ratingKeys": ["1", "../2"]}), "ratingKeys[1] must be a number"),
+            (json!({"libraryKey": "1", "metadata": []}), "metadata must be an object"),
+            (json!({"libraryKey": "1", "metadata": {}}), "metadata.year is required"),
+            (json!({"libraryKey": "1", "metadata": {"year": "x"}}), "metadata.year must be a whole number"),
+            (json!({"libraryKey": "1", "metadata": {"year": 1, "genres": [{}]}}), "metadata.genres[0] must be a text"),
+            (
+                json!({"libraryKey": "1", "metadata": {"yaer": 1}}),
+                "metadata.yaer is not an argument of this tool; did you",
+            ),
             (
                 json!({"libraryKey": "1", "libarykey": 2}),
                 "libarykey is not an argument of this tool; did you mean libraryKey?",

@@ -4,9 +4,12 @@ use super::{error::ToolError, trakt::activity::Activity};
 use crate::{
     app::App,
     export::{directory::Exports, job::Progress},
-    guard::{Affected, Amounts, Change, Cleared, Effect, ExportCaps, Outcome, Permit, Plan, Settlement},
+    guard::{
+        Account, Affected, Amounts, Change, Cleared, Effect, ExportCaps, Outcome, Permit, Person, Plan, Preview,
+        Recalled, Settlement, Subject,
+    },
     http::Sent,
-    plex::http::Plex,
+    plex::{discover::Discover, http::Plex},
     trakt::http::Trakt,
 };
 use std::sync::{Mutex, OnceLock, PoisonError, Weak};
@@ -22,6 +25,8 @@ pub struct Caller {
     pub client: Option<String>,
     /// Fires when the client gives the call up.
     pub cancelled: CancellationToken,
+    /// Whom the call may ask for approval.
+    pub person: Person,
     /// Takes how far the call is; whoever shows it sees the latest state.
     pub progress: watch::Sender<Progress>,
 }
@@ -33,6 +38,7 @@ impl Caller {
             session: session.into(),
             client,
             cancelled: CancellationToken::new(),
+            person: Person::Absent,
             progress: watch::Sender::new(Progress::default()),
         }
     }
@@ -94,6 +100,19 @@ impl<'a, E: Effect> Call<'a, E> {
         self.caller
     }
 
+    /// Plex Discover, to read from.
+    pub async fn discover(&self) -> Result<Discover, ToolError> {
+        Ok(self.app.discover(&self.sent).await?)
+    }
+
+    /// How those tools stand that are listed to the caller: what they may do, and what is left of their limits.
+    pub async fn account(&self, subjects: &[Subject]) -> Result<Account, ToolError> {
+        self.app.guard.account(subjects).await.map_err(|error| {
+            tracing::error!(%error, "the ledger could not be asked");
+            ToolError::Internal
+        })
+    }
+
     /// Shows how far the call is.
     pub fn progress(&self, progress: Progress) {
         self.caller.progress.send_replace(progress);
@@ -106,7 +125,14 @@ impl<'a, E: Effect> Call<'a, E> {
 
     pub(super) fn settlement(&self, outcome: Outcome) -> Settlement {
         let (affected, used) = self.done.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Settlement { outcome, affected, used, nothing_sent: !self.sent.anything() }
+        // What succeeds without a request has done what it was called for, and counts.
+        let nothing_sent = outcome != Outcome::Ok && !self.sent.anything();
+        Settlement { outcome, affected, used, nothing_sent }
+    }
+
+    /// Whether a person is to be asked before the call can go on.
+    pub(super) fn asks(&self) -> bool {
+        self.permit.asks()
     }
 
     pub(super) fn into_permit(self) -> Permit<E> {
@@ -119,6 +145,34 @@ impl<E: Change> Call<'_, E> {
     pub async fn clear(&self, plan: Plan) -> Result<Cleared<'_>, ToolError> {
         self.affects(plan.affected.clone());
         Ok(self.app.guard.clear(&self.permit, plan).await?)
+    }
+
+    /// What would be decided about a plan. Nothing is taken, asked or changed.
+    pub async fn preview(&self, plan: &Plan) -> Result<Preview, ToolError> {
+        self.affects(plan.affected.clone());
+        Ok(self.app.guard.preview(&self.permit, plan).await?)
+    }
+
+    /// Has the ledger say why a call changed nothing.
+    pub fn remark(&self, note: &str) {
+        self.app.guard.remark(&self.permit, note);
+    }
+
+    /// Says how many of the items that the plan named were touched, of a call that may still fail.
+    pub fn reached(&self, items: u64) {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        done.0.items = Some(items);
+        done.1 = Some(Amounts { items, bytes: 0 });
+    }
+
+    /// A past change of this grant's.
+    pub async fn recall(&self, call_id: &str) -> Result<Option<Recalled>, ToolError> {
+        self.app.guard.recall(call_id).await.map_err(ToolError::Ledger)
+    }
+
+    /// Whether the policy lets this grant call that tool at all.
+    pub fn permits(&self, subject: Subject) -> bool {
+        self.app.guard.permits(subject)
     }
 
     /// Says what of the reserved amounts was really used.

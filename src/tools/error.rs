@@ -4,7 +4,7 @@ use super::arguments::ArgumentErrors;
 use crate::{
     app::{PlexUnavailable, TraktUnavailable},
     export::ExportError,
-    guard::Refusal,
+    guard::{Code, LedgerError, Question, Refusal, Unapproved},
     plex::error::PlexError,
     trakt::error::TraktError,
 };
@@ -20,6 +20,9 @@ pub enum ToolError {
     /// The policy refused the call.
     #[error("{}", .0.text())]
     Refused(Box<Refusal>),
+    /// A person has to approve the call first: the client is to ask, and to call again with the answer.
+    #[error("a person has to approve this call first")]
+    Asks(Box<Question>),
     /// Arguments that don't fit.
     #[error("{0}")]
     Arguments(#[from] ArgumentErrors),
@@ -38,6 +41,48 @@ pub enum ToolError {
     /// There is no export.
     #[error(transparent)]
     Export(#[from] ExportError),
+    /// Nothing that can be relied on came back, and the change does not show.
+    #[error("it can't be told whether this was done: {summary} ({cause}); look at how it stands before you try again")]
+    Unsettled {
+        /// What was to be done.
+        summary: String,
+        /// What went wrong.
+        cause: String,
+        /// The change's name, where it can be undone.
+        change_id: Option<String>,
+    },
+    /// Plex confirmed a change of which nothing shows.
+    #[error("Plex accepted the request, but nothing of it shows: {summary}")]
+    NotApplied {
+        /// What was to be done.
+        summary: String,
+    },
+    /// A long change came to its end in the middle.
+    #[error("only {done} of {total} parts were done, the other {} were not: {summary} ({cause})", .total - .done)]
+    Partly {
+        /// What was to be done.
+        summary: String,
+        /// How many items were changed.
+        done: u64,
+        /// How many were to be changed.
+        total: u64,
+        /// What went wrong.
+        cause: String,
+        /// The change's name, where it can be undone.
+        change_id: Option<String>,
+    },
+    /// What was to be changed is no longer what was looked at.
+    #[error("{what} was changed by someone else meanwhile, and nothing was done: look at it and call again")]
+    ChangedMeanwhile {
+        /// What it is.
+        what: String,
+    },
+    /// A change that can't be taken back.
+    #[error("this can't be undone: {0}")]
+    NotUndoable(String),
+    /// The ledger could not be read.
+    #[error("the audit ledger can't be read: {0}")]
+    Ledger(LedgerError),
     /// The client gave the call up.
     #[error("the call was cancelled")]
     Cancelled,
@@ -52,6 +97,15 @@ pub enum ToolError {
 impl From<Refusal> for ToolError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(Box::new(refusal))
+    }
+}
+
+impl From<Unapproved> for ToolError {
+    fn from(unapproved: Unapproved) -> Self {
+        match unapproved {
+            Unapproved::Refused(refusal) => refusal.into(),
+            Unapproved::Asked(question) => Self::Asks(question),
+        }
     }
 }
 
@@ -84,12 +138,19 @@ impl ToolError {
         match self {
             Self::Unknown(_) => "unknown_tool",
             Self::Refused(refusal) => refusal.code.as_str(),
+            Self::Asks(_) => Code::ApprovalRequired.as_str(),
             Self::Arguments(_) => "invalid_argument",
             Self::Setting(_) => "not_configured",
             Self::Plex(error) => error.code(),
             Self::Trakt(error) => error.code(),
             Self::Running(_) => "already_running",
             Self::Export(error) => error.code(),
+            Self::Unsettled { .. } => "outcome_unknown",
+            Self::NotApplied { .. } => "not_applied",
+            Self::Partly { .. } => "partly_done",
+            Self::ChangedMeanwhile { .. } => "changed_meanwhile",
+            Self::NotUndoable(_) => "not_undoable",
+            Self::Ledger(_) => "ledger_unavailable",
             Self::Cancelled => "cancelled",
             Self::TimedOut(_) => "timeout",
             Self::Internal => "internal",
@@ -106,6 +167,9 @@ impl ToolError {
             Self::Trakt(error) if error.retry_after().is_some() => json!({
                 "code": self.code(), "message": self.to_string(), "retryAfterSeconds": error.retry_after(),
             }),
+            Self::Unsettled { change_id: Some(id), .. } | Self::Partly { change_id: Some(id), .. } => {
+                json!({"code": self.code(), "message": self.to_string(), "changeId": id})
+            }
             _ => json!({"code": self.code(), "message": self.to_string()}),
         }
     }

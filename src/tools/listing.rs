@@ -1,5 +1,11 @@
 //! What the tools that list items have in common: the row, and an answer that fits into a model's context.
 
+mod fields;
+mod item;
+
+pub use fields::{Fields, Pick, Row};
+pub use item::{IDENTITY, ListedItem, progress_percent, short_summary, words};
+
 use crate::plex::items::{Item, Window};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -1,6 +1,7 @@
 //! Other people's text on its way to the model. Titles, summaries and names come from metadata agents and shared users:
 //! characters that hide or reorder text, or steer a terminal, are taken out of every result.
 
+use crate::unseen::is_unseen;
 use serde_json::Value;
 
 /// Cleans every text of a result.
@@ -17,24 +18,17 @@ pub fn clean(value: &mut Value) {
     }
 }
 
+/// A text without what `clean` takes out.
+pub fn cleaned(text: &str) -> String {
+    text.chars().filter(|c| !is_unseen(*c)).collect()
+}
+
 /// The first `most` characters of `text`, with an ellipsis where something was cut.
 pub fn shorten(text: String, most: usize) -> String {
     match text.char_indices().nth(most) {
         None => text,
         Some((end, _)) => format!("{}\u{2026}", text.get(..end).unwrap_or_default().trim_end()),
     }
-}
-
-/// Controls, bidirectional marks, invisible fillers and tag characters. Joiners stay: scripts and emoji are built of them.
-fn is_unseen(c: char) -> bool {
-    let joins_lines = matches!(c, '\n' | '\t');
-    let marks = matches!(
-        c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    );
-    marks || (c.is_control() && !joins_lines)
 }
 
 #[cfg(test)]

@@ -11,10 +11,11 @@
     reason = "a test fails by panicking, and each test file uses its own part of this"
 )]
 
+pub mod contract;
 pub mod trouble;
 
 use plex_mcp::demo::{Options, SamplePlex};
-use plex_mcp::guard::{Ledger, Row};
+use plex_mcp::guard::{Ledger, Row, Service};
 use rmcp::{
     ClientHandler, RoleClient, ServiceExt as _,
     model::{CallToolRequestParams, CallToolResult, ProgressNotificationParam},
@@ -91,6 +92,8 @@ impl Home {
             .env("HOME", self.dir.path())
             .env("PLEX_URL", &self.url)
             .env("PLEX_TOKEN", TOKEN)
+            // The sample server is Plex Discover, too.
+            .env("PLEX_DISCOVER_URL", format!("{}/discover", self.url))
             .env("PLEX_POLICY", self.path("policy.toml"))
             .env("PLEX_LEDGER", self.path("ledger.db"))
             .env("PLEX_EXPORT_DIR", self.exports())
@@ -138,9 +141,30 @@ impl Home {
         files
     }
 
+    /// An export, if it is there.
+    pub fn exported_yet(&self, name: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.exports().join(name)).ok()
+    }
+
     pub fn exported(&self, name: &str) -> Vec<Value> {
         serde_json::from_slice(&std::fs::read(self.exports().join(name)).unwrap()).unwrap()
     }
+}
+
+/// The members of a list; none where there is no list.
+pub fn array(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The changing requests that the sample server saw, as method and address.
+pub fn changes(plex: &SamplePlex) -> Vec<String> {
+    let changing = plex.requests().into_iter().filter(|request| request.method != "GET");
+    changing.map(|request| format!("{} {}", request.method, request.path_and_query)).collect()
+}
+
+/// Whether one of these texts has that part.
+pub fn shows(texts: &Value, part: &str) -> bool {
+    array(texts).iter().any(|text| text.as_str().is_some_and(|text| text.contains(part)))
 }
 
 /// What the sample server answers as JSON, by its own encoder: the oracle for what the tools read as XML.
@@ -148,6 +172,19 @@ pub async fn as_plex_json(plex: &SamplePlex, path: &str) -> Value {
     let request = reqwest::Client::new().get(format!("{}{path}", plex.url())).header("X-Plex-Token", TOKEN);
     let text = request.header("Accept", "application/json").send().await.unwrap().text().await.unwrap();
     serde_json::from_str::<Value>(&text).unwrap()["MediaContainer"].clone()
+}
+
+/// Runs a script of `tests/python`, which gets the settings as the binary would and hands them on. Gives what it printed.
+pub async fn run_python(python: &str, script: &str, home: &Home) -> String {
+    let settings = home.command();
+    let mut check = Command::new(python);
+    check.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(script));
+    check.arg(env!("CARGO_BIN_EXE_plex-mcp"));
+    check.envs(settings.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let run = check.output().await.unwrap();
+    let said = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    said
 }
 
 fn collect(base: &Path, dir: &Path, files: &mut Vec<String>) {
@@ -232,6 +269,13 @@ impl Client {
         tools.iter().map(|tool| (tool.name.to_string(), fewest_arguments(&tool.input_schema))).collect()
     }
 
+    /// Those of them whose tools ask the Plex server and nobody else.
+    pub async fn plex_calls(&self) -> Vec<(String, Value)> {
+        let mut calls = self.every_call().await;
+        calls.retain(|(name, _)| plex_mcp::tools::find(name).unwrap().subject.service == Service::Plex);
+        calls
+    }
+
     pub async fn close(self) {
         self.service.cancel().await.unwrap();
     }
@@ -246,6 +290,7 @@ fn fewest_arguments(schema: &Map<String, Value>) -> Value {
             (Some("integer" | "number"), _) => property.get("minimum").cloned().unwrap_or_else(|| 1.into()),
             (Some("boolean"), _) => false.into(),
             (Some("array"), _) => serde_json::json!(["1"]),
+            (Some("object"), _) => serde_json::json!({}),
             _ => "1".into(),
         }
     };

@@ -3,7 +3,7 @@
 use super::super::{Failure, say, start};
 use crate::{
     config::Settings,
-    guard::{Action, Explanation, NotAdmitted, Refusal},
+    guard::{Action, Approval, Code, Explanation, NotAdmitted, Refusal},
     tools,
 };
 use serde_json::{Map, Value, json};
@@ -38,7 +38,7 @@ pub(super) async fn run(options: Options, settings: Settings) -> Result<(), Fail
             "tool": tool.name, "kind": subject.kind, "service": subject.service, "grant": config.grant,
             "policy": {"from": config.policy.to_string(), "hash": policy.hash()},
             "decision": decided.word, "code": decided.code, "rule": decided.rule, "reason": decided.reason,
-            "retryAfterSeconds": decided.retry_after_seconds,
+            "retryAfterSeconds": decided.retry_after_seconds, "approval": decided.approval,
             "blocks": blocks
                 .map(|block| json!({"at": block.at, "action": block.action.map(Action::as_str)}))
                 .collect::<Vec<_>>(),
@@ -81,24 +81,29 @@ struct Decided {
     rule: Option<String>,
     reason: Option<String>,
     retry_after_seconds: Option<Value>,
+    /// Where a person approves the call, if it asks.
+    approval: Option<Approval>,
 }
 
 impl Decided {
     fn of(explanation: &Explanation, invalid: Option<String>) -> Self {
         let verdict_rule = explanation.verdict.as_ref().map(|verdict| verdict.rule.clone());
-        let decided = |word, rule, reason| Self { word, code: None, rule, reason, retry_after_seconds: None };
+        let decided =
+            |word, rule, reason| Self { word, code: None, rule, reason, retry_after_seconds: None, approval: None };
         match &explanation.decision {
             Ok(()) => decided("allow", verdict_rule, None),
             Err(NotAdmitted::Hidden(_)) => decided("hidden", verdict_rule, None),
             Err(NotAdmitted::InvalidArguments(_)) => decided("invalid", None, invalid),
-            Err(NotAdmitted::Refused(refusal)) => Self::refused(refusal),
+            Err(NotAdmitted::Refused(refusal)) => {
+                let asks = explanation.verdict.as_ref().filter(|_| refusal.code == Code::ApprovalRequired);
+                Self { approval: asks.map(|verdict| verdict.approval), ..Self::refused(refusal) }
+            }
         }
     }
 
     fn refused(refusal: &Refusal) -> Self {
-        use crate::guard::Code;
         let word = match refusal.code {
-            Code::ApprovalRequired => "ask",
+            Code::ApprovalRequired | Code::ApprovalDeclined | Code::ApprovalExpired => "ask",
             Code::Limit | Code::NeverFits | Code::Attempts => "limit",
             Code::DefaultDeny | Code::Denied | Code::LedgerUnavailable | Code::FactUnavailable => "deny",
         };
@@ -108,6 +113,7 @@ impl Decided {
             rule: refusal.rule.clone(),
             reason: Some(refusal.reason.clone()),
             retry_after_seconds: refusal.structured().get("retryAfterSeconds").cloned(),
+            approval: None,
         }
     }
 
@@ -118,6 +124,11 @@ impl Decided {
         }
         if let Some(reason) = &self.reason {
             let _ = write!(text, ": {reason}");
+        }
+        match self.approval {
+            Some(Approval::Client) => text.push_str(" (by its client, or by `plex-mcp approve`)"),
+            Some(Approval::OutOfBand) => text.push_str(" (by `plex-mcp approve`)"),
+            None => {}
         }
         if let Some(seconds) = &self.retry_after_seconds {
             let _ = write!(text, " (possible again in {seconds} s)");

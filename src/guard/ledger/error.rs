@@ -80,6 +80,9 @@ pub enum LedgerError {
         /// The column.
         column: &'static str,
     },
+    /// The system gives no random numbers, without which no question can have a name.
+    #[error("the system gives no random numbers")]
+    NoRandomness,
     /// A request was not answered in time.
     #[error("the ledger did not answer within {} seconds", DEADLINE.as_secs())]
     Deadline,

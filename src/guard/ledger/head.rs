@@ -68,7 +68,7 @@ fn parse(text: &str, key: &Key) -> Option<Link> {
     (unhex(words.next()?)? == signature(key, link)).then_some(link)
 }
 
-fn hex(code: &Code) -> String {
+pub(super) fn hex(code: &Code) -> String {
     code.iter().fold(String::with_capacity(64), |mut hex, byte| {
         // Writing to a String can't fail.
         let _ = write!(hex, "{byte:02x}");

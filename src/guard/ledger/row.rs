@@ -82,7 +82,7 @@ const MAX_TEXT: usize = 200;
 /// So many titles and argument names are kept.
 const MAX_LIST: usize = 100;
 /// A longer before-state, or longer values, are left out, and the note says so.
-const MAX_JSON_BYTES: usize = 256 * 1024;
+pub const MAX_BEFORE_BYTES: usize = 256 * 1024;
 
 /// The columns that never change, and then those that a completion replaces.
 pub(super) const COLUMNS: &str = "time_ms, call_id, grant, session, client, tool, kind, policy, decision, rule, args, \
@@ -133,11 +133,11 @@ pub(super) fn planned<'v>(replaced: impl Iterator<Item = ValueRef<'v>>) -> Optio
 pub(super) fn insert(conn: &Connection, row: &Row, time_ms: i64) -> Result<Written, LedgerError> {
     let mut note = row.note.as_deref().map(cut);
     let mut before = row.before.as_ref().map(ToString::to_string);
-    if let Some(text) = before.take_if(|text| text.len() > MAX_JSON_BYTES) {
+    if let Some(text) = before.take_if(|text| text.len() > MAX_BEFORE_BYTES) {
         note = Some(format!("the state before has {} bytes and was left out", text.len()));
     }
     let mut arg_values = row.arg_values.as_ref().map(json);
-    if let Some(text) = arg_values.take_if(|text| text.len() > MAX_JSON_BYTES) {
+    if let Some(text) = arg_values.take_if(|text| text.len() > MAX_BEFORE_BYTES) {
         note = Some(format!("the values of the arguments have {} bytes and were left out", text.len()));
     }
     let values = [

@@ -2,17 +2,19 @@
 
 use super::{
     LedgerError, Settling,
-    chain::{Chain, Event},
-    head::HeadFile,
+    approvals::{self, Approvable, Approvals, Found, Granted, NewQuestion},
+    chain::{self, Chain, Event},
+    head::{self, HeadFile},
     key::beside,
     prune,
+    recall::{self, Recalled},
     row::{self, Decision, Row},
     schema::{self, BootRow},
     takes::{self, Count, Counters, Over, Take},
     worker::Ask,
 };
 use crate::guard::{
-    clock::{Boot, Clock},
+    clock::{Boot, Clock, Moment},
     plan::Outcome,
 };
 use rusqlite::{Connection, TransactionBehavior, types::ValueRef};
@@ -54,6 +56,8 @@ pub(super) enum Judged {
         ask: usize,
         over: Over,
     },
+    /// The approval it came with is used up, or has run out.
+    NotApproved,
 }
 
 /// How limits stand.
@@ -61,8 +65,21 @@ pub(super) enum Judged {
 pub(in crate::guard) struct State {
     /// What the window of each holds.
     pub(in crate::guard) held: Vec<u64>,
+    /// What each says by itself.
+    pub(in crate::guard) over: Vec<Option<Over>>,
     /// The one that would refuse, by its place.
     pub(in crate::guard) refused: Option<(usize, Over)>,
+    /// How far the chain goes.
+    pub(in crate::guard) chain: ChainEnd,
+}
+
+/// The end of a ledger's chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainEnd {
+    /// The last entry's number.
+    pub entries: u64,
+    /// The first 16 hexadecimal digits of its code.
+    pub code: String,
 }
 
 impl Store {
@@ -74,6 +91,7 @@ impl Store {
         let mut chain = Chain::new(key, HeadFile::new(beside(path, ".head")));
         chain.begin_head(&conn).map_err(on_open)?;
         let boot_row = schema::boot_row(&conn, &boot, clock.now()).map_err(on_open)?;
+        conn.execute_batch(approvals::TABLE).map_err(on_open)?;
         let lost = conn
             .query_row("SELECT EXISTS (SELECT 1 FROM takes WHERE counter = 0)", [], |row| row.get(0))
             .map_err(on_open)?;
@@ -103,8 +121,46 @@ impl Store {
             .map_err(|cause| LedgerError::Open { path: self.path.clone(), cause })
     }
 
-    /// Counts all limits, and takes from all of them or from none, with the row, in one transaction.
-    pub(super) fn admit(&mut self, row: &mut Row, asks: &[Ask], durable: bool) -> Result<Judged, LedgerError> {
+    pub(super) fn seal_key(&self) -> [u8; 32] {
+        approvals::seal_key(self.chain.key())
+    }
+
+    /// Puts a question to a person, or finds what was said of it.
+    pub(super) fn ask(&mut self, new: &NewQuestion) -> Result<Found, LedgerError> {
+        self.of_approvals(|approvals| approvals.ask(new))
+    }
+
+    /// What the owner says of a call that waits.
+    pub(super) fn decide(&mut self, id: &str, approve: bool) -> Result<Option<Approvable>, LedgerError> {
+        self.of_approvals(|approvals| approvals.decide(id, approve))
+    }
+
+    /// What waits for a person.
+    pub(super) fn approvals(&self) -> Result<Vec<Approvable>, LedgerError> {
+        self.in_place()?;
+        approvals_of(&self.conn, &self.chain, &self.boot, self.clock.now()).live()
+    }
+
+    fn of_approvals<T>(
+        &mut self,
+        work: impl FnOnce(&Approvals<'_>) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        self.in_place()?;
+        self.set_durable(true)?;
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = work(&approvals_of(&tx, &self.chain, &self.boot, self.clock.now()))?;
+        tx.commit()?;
+        Ok(done)
+    }
+
+    /// Counts all limits, and takes from all of them or from none, with the row and the approval, in one transaction.
+    pub(super) fn admit(
+        &mut self,
+        row: &mut Row,
+        asks: &[Ask],
+        approved: Option<&Granted>,
+        durable: bool,
+    ) -> Result<Judged, LedgerError> {
         self.in_place()?;
         self.set_durable(durable)?;
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -116,6 +172,19 @@ impl Store {
         let count =
             Count { conn: &tx, boot: self.boot_row, follows_others: self.boot.follows_others, lost: self.lost, now };
         let mut refused = check(&count, &mut self.counters, asks)?;
+        let time_ms = now.wall_ns / 1_000_000;
+        if let Some(granted) = approved {
+            let approvals = approvals_of(&tx, &self.chain, &self.boot, now);
+            if refused.is_none() && !approvals.hold(granted, &row.grant, &row.tool)? {
+                row.decision = Decision::Ask;
+                row.note = Some(format!("approval {} was used before, or has run out", granted.id));
+                let row = row::insert(&tx, row, time_ms)?;
+                let link = self.chain.append(&tx, Event::Whole, row.seq, None, row.all())?;
+                tx.commit()?;
+                self.chain.committed(link);
+                return Ok(Judged::NotApproved);
+            }
+        }
         if refused.is_none() {
             // Asked last and only by calls that the ledger lets pass, so that refused ones do not delay the next.
             refused = asks.iter().enumerate().find_map(|(i, ask)| {
@@ -123,7 +192,10 @@ impl Store {
                 Some((i, Over::Until(wait)))
             });
         }
-        let time_ms = now.wall_ns / 1_000_000;
+        // What the owner approved still holds where a limit refuses; what a client said ends with its call.
+        if let Some(used) = approved.filter(|granted| refused.is_none() || granted.ends_with_call()) {
+            approvals_of(&tx, &self.chain, &self.boot, now).close(&used.id)?;
+        }
         if let Some((ask, over)) = refused {
             row.decision = Decision::Limit;
             row.rule = asks.get(ask).map(|ask| ask.limit.rule.clone());
@@ -158,7 +230,12 @@ impl Store {
     }
 
     /// Looks whether the limits on calls are used up already; where one is, the row is written.
-    pub(super) fn look(&mut self, row: &mut Row, asks: &[Ask]) -> Result<Option<(usize, Over)>, LedgerError> {
+    pub(super) fn look(
+        &mut self,
+        row: &mut Row,
+        asks: &[Ask],
+        closes: Option<&str>,
+    ) -> Result<Option<(usize, Over)>, LedgerError> {
         self.in_place()?;
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Deferred)?;
         let now = self.clock.now();
@@ -169,7 +246,7 @@ impl Store {
         if let Some((ask, _)) = refused {
             row.decision = Decision::Limit;
             row.rule = asks.get(ask).map(|ask| ask.limit.rule.clone());
-            self.insert(row)?;
+            self.insert(row, closes)?;
         }
         Ok(refused)
     }
@@ -182,20 +259,28 @@ impl Store {
         let count =
             Count { conn: &tx, boot: self.boot_row, follows_others: self.boot.follows_others, lost: self.lost, now };
         let refused = check(&count, &mut self.counters, asks)?;
-        let mut held = Vec::with_capacity(asks.len());
+        let (mut held, mut over) = (Vec::with_capacity(asks.len()), Vec::with_capacity(asks.len()));
         for ask in asks {
             let counter = self.counters.find(&tx, &ask.limit)?.unwrap_or(UNUSED);
             held.push(count.held(counter, &ask.limit, &ask.grant)?);
+            over.push(count.check(counter, &ask.limit, &ask.grant, ask.amount)?);
         }
-        Ok(State { held, refused })
+        let (n, code) = chain::last(&tx)?;
+        let mut code = head::hex(&code);
+        code.truncate(16);
+        Ok(State { held, over, refused, chain: ChainEnd { entries: n.unsigned_abs(), code } })
     }
 
-    /// Writes a row that takes nothing.
-    pub(super) fn insert(&mut self, row: &Row) -> Result<(), LedgerError> {
+    /// Writes a row that takes nothing, and forgets the question that ends with it.
+    pub(super) fn insert(&mut self, row: &Row, closes: Option<&str>) -> Result<(), LedgerError> {
         self.in_place()?;
         self.set_durable(false)?;
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let row = row::insert(&tx, row, self.clock.now().wall_ns / 1_000_000)?;
+        let now = self.clock.now();
+        if let Some(id) = closes {
+            approvals_of(&tx, &self.chain, &self.boot, now).close(id)?;
+        }
+        let row = row::insert(&tx, row, now.wall_ns / 1_000_000)?;
         let link = self.chain.append(&tx, Event::Whole, row.seq, None, row.all())?;
         tx.commit()?;
         self.chain.committed(link);
@@ -220,6 +305,10 @@ impl Store {
 
     pub(super) fn rows(&self, after: i64, limit: u32) -> Result<Vec<Row>, LedgerError> {
         row::read(&self.conn, after, limit)
+    }
+
+    pub(super) fn recall(&self, call_id: &str, grant: &str) -> Result<Option<Recalled>, LedgerError> {
+        recall::find(&self.conn, call_id, grant)
     }
 
     /// Whether the head of the chain is not up to date.
@@ -269,6 +358,10 @@ impl Store {
         }
         Ok(())
     }
+}
+
+fn approvals_of<'c>(conn: &'c Connection, chain: &'c Chain, boot: &'c Boot, now: Moment) -> Approvals<'c> {
+    Approvals { conn, key: chain.key(), boot, now }
 }
 
 /// The first limit that refuses, in the policy's order, with the time until all would let the call pass. One that the

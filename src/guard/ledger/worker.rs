@@ -2,7 +2,9 @@
 
 use super::{
     Admission, Draft, Entry, Ledger, LedgerError, Looked, Settling,
+    approvals::{Approvable, Found, Granted, NewQuestion},
     flood::Floods,
+    recall::Recalled,
     report,
     row::{Decision, Row},
     store::{Judged, State, Store},
@@ -53,18 +55,33 @@ impl<T> Reply<T> {
 /// A request to the ledger.
 #[derive(Debug)]
 pub(super) enum Job {
-    /// Take from the limits and write the row.
-    Admit { row: Box<Row>, asks: Vec<Ask>, ledger: Ledger, started: Instant, reply: Reply<Admission> },
+    /// Take from the limits, use up the approval, and write the row.
+    Admit {
+        row: Box<Row>,
+        asks: Vec<Ask>,
+        approved: Option<Granted>,
+        ledger: Ledger,
+        started: Instant,
+        reply: Reply<Admission>,
+    },
     /// Look at the limits; the draft comes back unless one refuses.
     Look { draft: Draft, asks: Vec<Ask>, reply: Reply<Looked> },
     /// Say what the limits hold, and which would refuse.
     State { asks: Vec<Ask>, reply: Reply<State> },
-    /// Write a row that takes nothing.
-    Note { row: Box<Row>, reply: Option<Reply<()>> },
+    /// Put a question to a person, or find what was said of it.
+    AskPerson { new: Box<NewQuestion>, reply: Reply<Found> },
+    /// List what waits for a person.
+    Approvals { reply: Reply<Vec<Approvable>> },
+    /// Say what the owner says.
+    Decide { id: String, approve: bool, reply: Reply<Option<Approvable>> },
+    /// Write a row that takes nothing, and forget the question that ends with it.
+    Note { row: Box<Row>, closes: Option<String>, reply: Option<Reply<()>> },
     /// Complete a row.
     Settle { settling: Settling, reply: Option<Reply<()>> },
     /// Read rows.
     Rows { after: i64, limit: u32, reply: Reply<Vec<Row>> },
+    /// Find a call of a grant by its name.
+    Recall { call_id: String, grant: String, reply: Reply<Option<Recalled>> },
     /// Delete some of the rows that are older than that.
     Prune { older_than: Duration, reply: Reply<u64> },
     /// Write what is counted in a second from now.
@@ -103,18 +120,19 @@ pub(super) fn run(mut store: Store, jobs: &Receiver<Job>, floods: &Floods) {
 
 fn flush(store: &mut Store, floods: &Floods) {
     for row in floods.drain() {
-        report(store.insert(&row));
+        report(store.insert(&row, None));
     }
 }
 
 fn serve(store: &mut Store, job: Job) {
     match job {
-        Job::Admit { mut row, asks, ledger, started, reply } => {
+        Job::Admit { mut row, asks, approved, ledger, started, reply } => {
             if !reply.is_waited_for() {
-                return give_up(store, *row, reply.unheard());
+                let ended = approved.as_ref().filter(|granted| granted.ends_with_call());
+                return give_up(store, *row, ended.map(|granted| granted.id.as_str()), reply.unheard());
             }
             let kind = row.kind;
-            let judged = store.admit(&mut row, &asks, kind != Some(Kind::Read));
+            let judged = store.admit(&mut row, &asks, approved.as_ref(), kind != Some(Kind::Read));
             let admission = judged.and_then(|judged| match judged {
                 Judged::Passed { seq, takes } => Ok(Admission::Passed(Entry {
                     ledger,
@@ -129,6 +147,7 @@ fn serve(store: &mut Store, job: Job) {
                     let limit = asks.into_iter().nth(ask).ok_or(LedgerError::Stopped)?.limit;
                     Ok(Admission::Over { limit, over })
                 }
+                Judged::NotApproved => Ok(Admission::NotApproved),
             });
             // An entry that finds no one waiting settles itself when it is dropped here.
             drop(reply.answer.send(admission));
@@ -136,9 +155,9 @@ fn serve(store: &mut Store, job: Job) {
         Job::Look { mut draft, asks, reply } => {
             let Some(mut row) = draft.row.take() else { return };
             if !reply.is_waited_for() {
-                return give_up(store, *row, reply.unheard());
+                return give_up(store, *row, None, reply.unheard());
             }
-            let looked = store.look(&mut row, &asks).map(|refused| {
+            let looked = store.look(&mut row, &asks, draft.closes.as_deref()).map(|refused| {
                 if let Some((limit, over)) =
                     refused.and_then(|(ask, over)| Some((asks.into_iter().nth(ask)?.limit, over)))
                 {
@@ -151,19 +170,32 @@ fn serve(store: &mut Store, job: Job) {
             drop(reply.answer.send(looked));
         }
         Job::State { asks, reply } => drop(reply.answer.send(store.state(&asks))),
-        Job::Note { row, reply } => answer(reply, store.insert(&row)),
+        Job::AskPerson { new, reply } => {
+            // A question that no one hears of would only be in the way.
+            if reply.is_waited_for() {
+                drop(reply.answer.send(store.ask(&new)));
+            }
+        }
+        Job::Approvals { reply } => drop(reply.answer.send(store.approvals())),
+        Job::Decide { id, approve, reply } => {
+            if reply.is_waited_for() {
+                drop(reply.answer.send(store.decide(&id, approve)));
+            }
+        }
+        Job::Note { row, closes, reply } => answer(reply, store.insert(&row, closes.as_deref())),
         Job::Settle { settling, reply } => answer(reply, store.settle(&settling)),
         Job::Rows { after, limit, reply } => drop(reply.answer.send(store.rows(after, limit))),
+        Job::Recall { call_id, grant, reply } => drop(reply.answer.send(store.recall(&call_id, &grant))),
         Job::Prune { older_than, reply } => drop(reply.answer.send(store.prune_rows(older_than))),
         Job::Flush => {}
     }
 }
 
 /// Writes the row of a call that no one waits for any more: it is not let through.
-fn give_up(store: &mut Store, mut row: Row, outcome: Option<Outcome>) {
+fn give_up(store: &mut Store, mut row: Row, closes: Option<&str>, outcome: Option<Outcome>) {
     row.decision = Decision::Deny;
     row.outcome = outcome;
-    report(store.insert(&row));
+    report(store.insert(&row, closes));
 }
 
 fn answer(reply: Option<Reply<()>>, result: Result<(), LedgerError>) {

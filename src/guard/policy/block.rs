@@ -1,7 +1,7 @@
 //! A block of rules, and the tools that it reaches.
 
 use super::{
-    Action,
+    Action, Approval,
     document::Level,
     keys,
     limits::Limits,
@@ -21,6 +21,7 @@ pub(super) struct Block {
     /// Its JSON pointer.
     pub(super) at: String,
     pub(super) action: Option<Action>,
+    pub(super) approval: Option<Approval>,
     pub(super) reason: Option<String>,
     /// In the order of the text.
     pub(super) conditions: Vec<Arc<Condition>>,
@@ -100,6 +101,7 @@ impl<'c> Blocks<'c> {
     /// What every block may hold. Its keys are checked by whoever knows which those are.
     pub(super) fn block<'a>(&mut self, reader: &mut Reader<'a>, table: &Table<'a>, reach: &Reach) -> Block {
         let action = reader.read_at(table, "action", |r, node| r.choice(node, Action::ALL, Action::as_str));
+        let approval = reader.read_at(table, "approval", |r, node| r.choice(node, Approval::ALL, Approval::as_str));
         let reason = reader.read_at(table, "reason", Reader::sentence);
         let on_deny = reader.read_at(table, "on_deny", Reader::sentence);
         let log_args = reader.read_at(table, "log_args", Reader::flag);
@@ -115,7 +117,7 @@ impl<'c> Blocks<'c> {
         }
         conditions.sort_by_key(|(start, _)| *start);
         let conditions = conditions.into_iter().map(|(_, condition)| condition).collect();
-        Block { at: table.at.clone(), action, reason: told, conditions, limits, log_args }
+        Block { at: table.at.clone(), action, approval, reason: told, conditions, limits, log_args }
     }
 
     /// The warnings in the order of the text, each with its line.

@@ -3,7 +3,7 @@
 use super::{
     Action, AttemptsRule, ExportCaps,
     block::{Block, Blocks, Reach},
-    keys::{self, MAX_AMOUNT, MAX_SECONDS},
+    keys::{self, MAX_AMOUNT, MAX_KEEP_DAYS, MAX_SECONDS, MIN_KEEP_DAYS},
     reader::{Node, Reader, Table},
     tree::Written,
 };
@@ -36,6 +36,7 @@ pub(super) struct Document {
     pub(super) level: Level,
     pub(super) grants: HashMap<String, Level>,
     pub(super) exports: ExportCaps,
+    pub(super) keep_days: Option<u64>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -51,6 +52,7 @@ impl Document {
             level: Level::default(),
             grants: HashMap::new(),
             exports: ExportCaps::default(),
+            keep_days: None,
             warnings: Vec::new(),
         };
         let Some(root) = reader.table(&Node::root(tree)) else { return document };
@@ -87,6 +89,11 @@ impl Document {
         }
         if let Some(table) = reader.table_at(&root, "exports") {
             document.exports = read_exports(reader, &table);
+        }
+        if let Some(table) = reader.table_at(&root, "ledger") {
+            reader.keys(&table, keys::LEDGER);
+            let days = table.get("keep_days");
+            document.keep_days = days.and_then(|node| reader.whole(&node, MIN_KEEP_DAYS..=MAX_KEEP_DAYS));
         }
         document.warnings = blocks.into_warnings(reader);
         document

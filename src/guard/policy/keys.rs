@@ -1,9 +1,9 @@
 //! The keys of a policy: the one table that the reader checks texts against and the JSON schema is made of.
 
-use super::Action;
+use super::{Action, Approval};
 use crate::guard::{
     condition::Operator,
-    limit::{Scope, Unit},
+    limit::{LONGEST_WINDOW, Scope, Unit},
 };
 
 /// A petabyte, or as many calls: far from where sums of a counter could overflow.
@@ -11,6 +11,12 @@ pub(super) const MAX_AMOUNT: u64 = 1_000_000_000_000_000;
 
 /// The most seconds that an export may be given.
 pub(super) const MAX_SECONDS: u64 = 24 * 60 * 60;
+
+/// The ledger's rows are kept at least as long as limits count back: the longest window, in days.
+pub(super) const MIN_KEEP_DAYS: u64 = LONGEST_WINDOW.as_secs() / (24 * 60 * 60);
+
+/// A century.
+pub(super) const MAX_KEEP_DAYS: u64 = 36_500;
 
 /// A key that a table may have.
 pub(super) struct Key {
@@ -77,6 +83,10 @@ fn actions() -> Vec<&'static str> {
     names(Action::ALL, Action::as_str)
 }
 
+fn approvals() -> Vec<&'static str> {
+    names(Approval::ALL, Approval::as_str)
+}
+
 fn units() -> Vec<&'static str> {
     names(Unit::ALL, Unit::as_str)
 }
@@ -121,6 +131,8 @@ pub(super) const ATTEMPTS: &[Key] = &[
 ];
 
 const ACTION: Key = key("action", Holds::OneOf(actions), "what is done with calls");
+const APPROVAL: Key =
+    key("approval", Holds::OneOf(approvals), "where a person approves calls that ask; client if not said");
 const REASON: Key = key("reason", Holds::Line, "told where the action refuses");
 const ON_DENY: Key = key("on_deny", Holds::Line, "told where anything in this block refuses");
 const REQUIRE: Key = key("require", Holds::Tables(CONDITION), "calls of which one of these does not hold are refused");
@@ -131,14 +143,15 @@ const RATE: Key =
 const LOG_ARGS: Key = key("log_args", Holds::Flag, "whether the ledger keeps the values of arguments");
 
 /// What holds for a kind or a service.
-pub(super) const BLOCK: &[Key] = &[ACTION, REASON, ON_DENY, REQUIRE, DENY_IF, LIMITS, RATE];
+pub(super) const BLOCK: &[Key] = &[ACTION, APPROVAL, REASON, ON_DENY, REQUIRE, DENY_IF, LIMITS, RATE];
 
 /// What holds for a tool.
-pub(super) const TOOL: &[Key] = &[ACTION, REASON, ON_DENY, REQUIRE, DENY_IF, LIMITS, RATE, LOG_ARGS];
+pub(super) const TOOL: &[Key] = &[ACTION, APPROVAL, REASON, ON_DENY, REQUIRE, DENY_IF, LIMITS, RATE, LOG_ARGS];
 
 /// What holds for all tools.
 pub(super) const ALL_TOOLS: &[Key] = &[
     key("attempts", Holds::Table(ATTEMPTS), "a gate in memory, for each grant and kind"),
+    APPROVAL,
     LIMITS,
     RATE,
     REQUIRE,
@@ -152,7 +165,8 @@ const SERVICES: Key = key("services", Holds::Each(Names::Services, BLOCK), "rule
 const TOOLS: Key = key("tools", Holds::Each(Names::Tools, TOOL), "rules for single tools");
 
 /// What holds for the calls of one grant.
-pub(super) const GRANT: &[Key] = &[ACTION, REASON, ON_DENY, REQUIRE, DENY_IF, LIMITS, RATE, KINDS, SERVICES, TOOLS];
+pub(super) const GRANT: &[Key] =
+    &[ACTION, APPROVAL, REASON, ON_DENY, REQUIRE, DENY_IF, LIMITS, RATE, KINDS, SERVICES, TOOLS];
 
 /// Caps of exports.
 pub(super) const EXPORTS: &[Key] = &[
@@ -163,6 +177,13 @@ pub(super) const EXPORTS: &[Key] = &[
     key("max_seconds", Holds::Whole(1, MAX_SECONDS), "seconds that one export may take"),
     key("redact", Holds::Lines, "fields that never reach the disk, such as Media.Part.file"),
 ];
+
+/// The ledger.
+pub(super) const LEDGER: &[Key] = &[key(
+    "keep_days",
+    Holds::Whole(MIN_KEEP_DAYS, MAX_KEEP_DAYS),
+    "rows that are older are deleted; all are kept if not said",
+)];
 
 /// The policy.
 pub(super) const ROOT: &[Key] = &[
@@ -175,4 +196,5 @@ pub(super) const ROOT: &[Key] = &[
     TOOLS,
     key("grants", Holds::Each(Names::Grants, GRANT), "rules for the calls of one grant, laid on top of the others"),
     key("exports", Holds::Table(EXPORTS), "an export stops at these, and nothing is published"),
+    key("ledger", Holds::Table(LEDGER), "what becomes of the ledger's rows"),
 ];

@@ -1,7 +1,7 @@
 //! Laying the blocks that match a tool on top of one another.
 
 use super::{
-    Action, Matched, Verdict,
+    Action, Approval, Matched, Verdict,
     block::Block,
     document::{Document, Level},
     states_amounts,
@@ -44,6 +44,7 @@ pub(super) fn verdict(document: &Document, grant: Option<&Level>, subject: Subje
     Verdict {
         subject,
         action,
+        approval: blocks.iter().find_map(|block| block.approval).unwrap_or(Approval::Client),
         by_default: stated.is_none() && named.is_none(),
         hidden,
         rule: if hidden_by_name { "/hide".to_owned() } else { rule },
@@ -58,9 +59,10 @@ pub(super) fn verdict(document: &Document, grant: Option<&Level>, subject: Subje
 /// All that a verdict says, to be compared.
 pub(super) fn shown(verdict: &Verdict) -> String {
     let mut text = format!(
-        "{:?} {:?} {} {} {} {:?} {} {:?}",
+        "{:?} {:?} {:?} {} {} {} {:?} {} {:?}",
         verdict.subject,
         verdict.action,
+        verdict.approval,
         verdict.by_default,
         verdict.hidden,
         verdict.rule,

@@ -94,7 +94,7 @@ redact = "Media.Part.file"
         "line 4, column 9: /hide/0: there is no tool `get_librarys`; did you mean `get_libraries`?",
         "line 4, column 25: /hide/1: must be a text, not a whole number",
         "line 5, column 1: /requires: there is no key `requires`; it is one of version, default, hide, all_tools, kinds, \
-         services, tools, grants, exports",
+         services, tools, grants, exports, ledger",
         "line 7, column 23: /all_tools/attempts/window: `minutes` is no window; it is one of minute, hour, day, or a number \
          of seconds",
         "line 7, column 40: /all_tools/attempts/max: must be a whole number from 1 to 4294967295, not 0",

@@ -149,14 +149,21 @@ fn default_name(args: &Args, now: Timestamp) -> String {
 
 fn plan(args: &Args, section: &Section, name: &ExportName, total: Option<u64>, reserve: Amounts) -> Plan {
     let library = section.title.as_deref().unwrap_or_default();
+    let path = name.to_string();
+    let to = if args.output_path.is_some() { path.as_str() } else { "a new file" };
+    let facts = Facts::default();
+    let facts = match args.output_path {
+        Some(_) => facts.with("export.path", path.as_str()),
+        // It holds the time, and would be another one once a person has approved.
+        None => facts.with_passing("export.path", path.as_str()),
+    };
     Plan {
-        summary: format!("Export {} items of the library \"{library}\" to {name}", reserve.items),
-        facts: Facts::default()
+        summary: format!("Export {} items of the library \"{library}\" to {to}", reserve.items),
+        facts: facts
             .with_known("item.library", section.title.clone())
             .with("item.library_id", args.library_key.as_str())
             .with_known("item.type", known_kind(args, section))
             .with_known("item.count", total)
-            .with("export.path", name.to_string())
             .with("export.items", reserve.items)
             .with("export.bytes", reserve.bytes),
         affected: affected(section, Some(reserve.items), None),

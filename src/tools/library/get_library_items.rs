@@ -1,12 +1,13 @@
 use crate::{
     guard::{Affected, Read},
-    plex::items::{Item, MediaType, listing},
+    plex::items::{Item, MediaType},
     tools::{
         Tool,
         arguments::PlexId,
         call::Call,
         error::ToolError,
-        listing::{ItemRow, Paging},
+        filters::{Filters, ignored_filter},
+        listing::{Fields, IDENTITY, ListedItem, Paging, Pick, Row},
     },
 };
 use schemars::JsonSchema;
@@ -37,6 +38,10 @@ pub(super) struct Args {
     /// A field, with :desc for descending order: titleSort, year, addedAt, updatedAt, originallyAvailableAt, rating,
     /// audienceRating, userRating, lastViewedAt, viewCount, duration. Without it by title.
     sort: Option<String>,
+    #[serde(flatten)]
+    filters: Filters,
+    /// The keys of each row, such as title, year, rating, genres, viewCount; without it those that say which item it is.
+    fields: Option<Fields>,
 }
 
 fn default_limit() -> u64 {
@@ -55,7 +60,7 @@ pub(super) struct Out {
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<String>,
     /// The items.
-    items: Vec<ItemRow>,
+    items: Vec<Row<ListedItem>>,
 }
 
 /// More rows than ever fit into an answer are not worth the server's time.
@@ -85,15 +90,20 @@ impl Tool for GetLibraryItems {
     type Out = Out;
 
     async fn run(call: &Call<'_, Read>, args: Args) -> Result<Out, ToolError> {
-        let mut request = listing(args.library_key.as_str(), args.kind);
-        if let Some(sort) = &args.sort {
-            request = request.with("sort", check_sort(sort)?);
+        let sort = args.sort.as_deref().map(check_sort).transpose()?;
+        let conditions = args.filters.read()?;
+        let pick = Pick::new(args.fields, &IDENTITY)?;
+        let (plex, key) = (call.plex().await?, args.library_key.as_str());
+        let mut request = conditions.listing(plex, key, args.kind).await?;
+        if let Some(sort) = sort {
+            request = request.with("sort", sort);
         }
-        let asked = args.limit.min(MAX_ROWS);
-        let window = call.plex().await?.window::<Item>(request, args.offset, asked).await?;
-        let (items, paging) = Paging::fit(window, args.offset, args.limit, |item| ItemRow::from(&item));
+        let window = plex.window::<Item>(request, args.offset, args.limit.min(MAX_ROWS)).await?;
+        let ignored = conditions.ignored(&window.items).map(ignored_filter);
+        let (items, paging) =
+            Paging::fit(window, args.offset, args.limit, |item| pick.row(ListedItem::of(item, Some(key))));
         call.affects(Affected { items: Some(items.len() as u64), ..Affected::default() });
-        Ok(Out { library_key: args.library_key.to_string(), warning: paging.warning(), paging, items })
+        Ok(Out { library_key: key.to_owned(), warning: ignored.or_else(|| paging.warning()), paging, items })
     }
 }
 

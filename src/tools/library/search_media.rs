@@ -2,15 +2,15 @@ use crate::{
     guard::{Affected, Read},
     plex::{
         http::Get,
-        items::{Hub, Item, MediaType, Window, listing},
+        items::{Hub, Item, MediaType, Window},
     },
     tools::{
         Tool,
         arguments::{PlexId, plain_query},
         call::Call,
         error::ToolError,
-        listing::{ItemRow, Paging},
-        text::shorten,
+        filters::{Conditions, Filters, ignored_filter},
+        listing::{Fields, IDENTITY, ListedItem, Paging, Pick, Row},
     },
 };
 use schemars::JsonSchema;
@@ -41,11 +41,18 @@ pub(super) struct Args {
     #[serde(default)]
     #[schemars(range(min = 0, max = 1_000_000_000))]
     offset: u64,
+    #[serde(flatten)]
+    filters: Filters,
+    /// The keys of each hit, such as title, year, genres, viewCount; without it the usual ones.
+    fields: Option<Fields>,
 }
 
 fn default_limit() -> u64 {
     50
 }
+
+/// The keys of a hit, beside those that say which item it is.
+const USUAL: [&str; 6] = ["summary", "rating", "libraryKey", "library", "score", "reason"];
 
 /// The hits.
 #[derive(Serialize, JsonSchema)]
@@ -58,8 +65,11 @@ pub(super) struct Out {
     library_key: Option<String>,
     #[serde(flatten)]
     paging: Paging,
+    /// What is unusual about the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
     /// The hits.
-    results: Vec<Hit>,
+    results: Vec<Row<Hit>>,
 }
 
 /// An item that was found.
@@ -67,19 +77,7 @@ pub(super) struct Out {
 #[serde(rename_all = "camelCase")]
 struct Hit {
     #[serde(flatten)]
-    row: ItemRow,
-    /// The beginning of the summary; `get_media_details` has all of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    summary: Option<String>,
-    /// Critics' rating, 0 to 10.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rating: Option<f64>,
-    /// The library's key.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    library_key: Option<String>,
-    /// The library's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    library: Option<String>,
+    item: ListedItem,
     /// How well it fits, as Plex says.
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<f64>,
@@ -88,8 +86,6 @@ struct Hit {
     reason: Option<String>,
 }
 
-/// Characters of a summary in a list of hits.
-const SUMMARY_CHARS: usize = 200;
 /// How far a search of everything goes: without pages, the server looks for all hits before the wanted ones each time.
 const MAX_HITS: u64 = 5_000;
 
@@ -102,14 +98,20 @@ impl Tool for SearchMedia {
 
     async fn run(call: &Call<'_, Read>, args: Args) -> Result<Out, ToolError> {
         let query = plain_query(&args.query)?;
-        let found = match &args.library_key {
-            Some(key) => search_library(call, key, &query, &args).await?,
-            None => search_everything(call, &query, &args).await?,
+        let pick = Pick::new(args.fields.clone(), &[&IDENTITY[..], &USUAL].concat())?;
+        let conditions = args.filters.clone().read()?;
+        let found = match (&args.library_key, conditions.first()) {
+            (Some(key), _) => search_library(call, key, &query, &args, &conditions).await?,
+            (None, None) => search_everything(call, &query, &args).await?,
+            (None, Some(name)) => {
+                return Err(ToolError::argument(name, "works within one library only: name it as libraryKey"));
+            }
         };
+        let warning = conditions.ignored(&found.items).map(ignored_filter);
         let key = args.library_key.as_ref().map(PlexId::as_str);
-        let (results, paging) = Paging::fit(found, args.offset, args.limit, |item| hit(item, key));
+        let (results, paging) = Paging::fit(found, args.offset, args.limit, |item| pick.row(hit(item, key)));
         call.affects(Affected { items: Some(results.len() as u64), ..Affected::default() });
-        Ok(Out { query, library_key: key.map(str::to_owned), paging, results })
+        Ok(Out { query, library_key: key.map(str::to_owned), paging, warning, results })
     }
 }
 
@@ -118,9 +120,11 @@ async fn search_library(
     key: &PlexId,
     query: &str,
     args: &Args,
+    conditions: &Conditions,
 ) -> Result<Window<Item>, ToolError> {
-    let request = listing(key.as_str(), args.kind).with("title", query);
-    Ok(call.plex().await?.window(request, args.offset, args.limit).await?)
+    let plex = call.plex().await?;
+    let request = conditions.listing(plex, key.as_str(), args.kind).await?.with("title", query);
+    Ok(plex.window(request, args.offset, args.limit).await?)
 }
 
 /// Hubs have no pages: the first hits of each hub are asked for, and the wanted part is taken of them.
@@ -150,15 +154,7 @@ async fn search_everything(call: &Call<'_, Read>, query: &str, args: &Args) -> R
     Ok(Window { items, total: None, next_offset: (found > wanted).then_some(wanted) })
 }
 
-/// The rows of a library's own listing don't say which library they are of.
 fn hit(item: Item, library_key: Option<&str>) -> Hit {
-    Hit {
-        row: ItemRow::from(&item),
-        summary: item.summary.filter(|text| !text.is_empty()).map(|text| shorten(text, SUMMARY_CHARS)),
-        rating: item.rating,
-        library_key: item.library_section_id.or_else(|| library_key.map(str::to_owned)),
-        library: item.library_section_title,
-        score: item.score,
-        reason: item.reason,
-    }
+    let (score, reason) = (item.score, item.reason.clone());
+    Hit { item: ListedItem::of(item, library_key), score, reason }
 }

@@ -1,5 +1,6 @@
 //! The ledger's file with a clock in the test's hand.
 
+mod approvals;
 mod properties;
 
 use super::*;
@@ -135,9 +136,10 @@ fn asks(limits: &[Arc<Limit>], grant: &str, items: u64) -> Vec<Ask> {
 }
 
 fn admit(store: &mut Store, asks: &[Ask]) -> Result<(i64, Vec<Take>), (usize, Over)> {
-    match store.admit(&mut row(), asks, false).unwrap() {
+    match store.admit(&mut row(), asks, None, false).unwrap() {
         Judged::Passed { seq, takes } => Ok((seq, takes)),
         Judged::Over { ask, over } => Err((ask, over)),
+        Judged::NotApproved => unreachable!("nothing was to be approved"),
     }
 }
 
@@ -314,9 +316,9 @@ fn a_ledger_that_is_replaced_while_it_is_open_stops_counting() {
     admit(&mut store, &[]).unwrap();
     #[expect(clippy::disallowed_methods, reason = "the test plays the one who moves the ledger")]
     std::fs::rename(place.path(), place.dir.path().join("elsewhere.db")).unwrap();
-    assert!(matches!(store.admit(&mut row(), &[], false), Err(LedgerError::Moved { .. })));
+    assert!(matches!(store.admit(&mut row(), &[], None, false), Err(LedgerError::Moved { .. })));
     place.open();
-    assert!(matches!(store.insert(&row()), Err(LedgerError::Moved { .. })));
+    assert!(matches!(store.insert(&row(), None), Err(LedgerError::Moved { .. })));
 }
 
 #[cfg(unix)]

@@ -84,9 +84,9 @@ fn row(tool: &str) -> Row {
 
 async fn admit(ledger: &Ledger, tool: &str) -> super::super::Entry {
     let affected = Affected { library: Some("Films".into()), items: Some(9), ..Affected::default() };
-    match ledger.draft(row(tool)).admit(vec![], affected, None).await.unwrap() {
+    match ledger.draft(row(tool)).admit(vec![], affected, None, None).await.unwrap() {
         super::super::Admission::Passed(entry) => entry,
-        over @ super::super::Admission::Over { .. } => panic!("{over:?}"),
+        refused => panic!("{refused:?}"),
     }
 }
 
@@ -317,11 +317,11 @@ async fn what_is_left_after_pruning_is_whole_and_the_rest_is_gone() {
     assert_eq!((step(1), step(2), step(2)), (0, 1, 0));
     let left = place.verify();
     assert_eq!((left.rows, &left.altered[..], &left.removed[..]), (4, &[2][..], &[][..]), "{left:?}");
-    store.insert(&row("six")).unwrap();
+    store.insert(&row("six"), None).unwrap();
     store.keep_head();
     assert_eq!(step(i64::MAX), 5);
     assert_eq!(place.verify(), Verification::default());
-    store.insert(&row("seven")).unwrap();
+    store.insert(&row("seven"), None).unwrap();
     store.keep_head();
     drop(store);
     let whole = Verification { rows: 1, entries: 1, ..Verification::default() };

@@ -1,0 +1,69 @@
+//! Playlists: lists of items in an order, or rules that find items.
+
+use super::{
+    error::PlexError,
+    http::{Get, Plex},
+    items::Item,
+    lenient,
+    xml::Document,
+};
+use serde::Deserialize;
+
+/// A playlist. What is not known of it is absent.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Playlist {
+    /// Its number.
+    #[serde(deserialize_with = "lenient::text")]
+    pub rating_key: Option<String>,
+    /// `playlist`; other items answer at the same address.
+    #[serde(deserialize_with = "lenient::text", rename = "type")]
+    pub kind: Option<String>,
+    /// The name that people see.
+    #[serde(deserialize_with = "lenient::text")]
+    pub title: Option<String>,
+    /// What it is about.
+    #[serde(deserialize_with = "lenient::text")]
+    pub summary: Option<String>,
+    /// `video`, `audio` or `photo`.
+    #[serde(deserialize_with = "lenient::text")]
+    pub playlist_type: Option<String>,
+    /// Whether it is rules that find items, not a list of items.
+    #[serde(deserialize_with = "lenient::flag")]
+    pub smart: bool,
+    /// How many items it has.
+    #[serde(deserialize_with = "lenient::integer")]
+    pub leaf_count: Option<i64>,
+    /// The address of what a smart one finds.
+    #[serde(deserialize_with = "lenient::text")]
+    pub content: Option<String>,
+}
+
+impl Plex {
+    /// All playlists that the account sees.
+    pub async fn playlists(&self) -> Result<Vec<Playlist>, PlexError> {
+        let request = Get::new("the list of playlists", ["playlists"]).with("type", "15");
+        Ok(self.window(request, 0, u64::MAX).await?.items)
+    }
+
+    /// The playlist with this number.
+    pub async fn playlist(&self, key: &str) -> Result<Playlist, PlexError> {
+        let what = format!("playlist {key}");
+        let rows: Vec<Playlist> = self.rows(&Get::new(what.clone(), ["playlists", key])).await?;
+        let is_one = |row: &Playlist| row.kind.as_deref().is_none_or(|kind| kind == "playlist");
+        rows.into_iter().find(is_one).ok_or_else(|| PlexError::not_found(what))
+    }
+
+    /// What a playlist plays, in its order. An item that is in it twice comes twice.
+    pub async fn entries(&self, key: &str) -> Result<Vec<Item>, PlexError> {
+        let request = Get::new(format!("the items of playlist {key}"), ["playlists", key, "items"]);
+        Ok(self.window_by(&["playlistItemID", "ratingKey"], request, 0, u64::MAX).await?.items)
+    }
+
+    /// The server's own id, which addresses of its items begin with.
+    pub async fn machine(&self) -> Result<String, PlexError> {
+        let text = self.get(&Get::new("the server's identity", ["identity"])).await?;
+        let machine = Document::open(&text)?.attribute("machineIdentifier").map(Into::into);
+        machine.ok_or_else(|| PlexError::not_found("the server's machineIdentifier"))
+    }
+}

@@ -1,0 +1,16 @@
+//! Tools that change what Plex knows of items: watch states, ratings, metadata.
+
+mod mark_unwatched;
+mod mark_watched;
+mod rate_media;
+pub(super) mod rating;
+pub(super) mod watched;
+
+use super::ToolDef;
+
+/// The tools, in the order in which they are listed.
+pub const TOOLS: &[ToolDef] = &[
+    ToolDef::of::<rate_media::RateMedia>(),
+    ToolDef::of::<mark_watched::MarkWatched>(),
+    ToolDef::of::<mark_unwatched::MarkUnwatched>(),
+];

@@ -1,0 +1,334 @@
+//! The tools that change what Plex knows of items: what is true afterwards is what they say, and nothing else has changed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use plex_mcp::{
+    demo::{ChangeFault, Deviations, FaultOfChange, Options, SamplePlex},
+    guard::{Decision, Outcome},
+};
+use serde_json::{Value, json};
+use support::{Client, Home, array, as_plex_json, changes, home, shows};
+
+async fn faulty(number: u64, kind: FaultOfChange) -> (SamplePlex, Home) {
+    let change_fault = Some(ChangeFault { number, kind });
+    home(Options { deviations: Deviations { change_fault, ..Deviations::default() }, ..Options::default() }).await
+}
+
+/// An item as the sample server has it.
+async fn item(plex: &SamplePlex, key: &str) -> Value {
+    as_plex_json(plex, &format!("/library/metadata/{key}")).await["Metadata"][0].clone()
+}
+
+/// Keys of the sample library: a film that was never played, one that was, one with a rating.
+const UNSEEN: &str = "1003";
+const SEEN: &str = "1001";
+const RATED: &str = "1006";
+/// A show that is watched half, with an episode in progress.
+const HALF: &str = "400001000";
+
+async fn leaves(plex: &SamplePlex, key: &str) -> Vec<Value> {
+    array(&as_plex_json(plex, &format!("/library/metadata/{key}/allLeaves")).await["Metadata"]).to_vec()
+}
+
+fn plays(leaf: &Value) -> u64 {
+    leaf["viewCount"].as_u64().unwrap_or(0)
+}
+
+async fn undo(client: &Client, change: &Value) -> Value {
+    client.call("undo_change", json!({"callId": change["changeId"]})).await
+}
+
+#[tokio::test]
+async fn a_rating_is_set_changed_taken_away_and_never_set_twice() {
+    let (plex, home) = home(Options::default()).await;
+    let client = home.connect().await;
+    let set = client.call("rate_media", json!({"ratingKey": UNSEEN, "rating": 7.5})).await;
+    // 1003 has the rating that 32 bits make of 7.6.
+    assert_eq!(set["before"], 7.6, "{set}");
+    assert_eq!((&set["rating"], &set["updated"], &set["changed"]), (&json!(7.5), &json!(true), &json!(true)), "{set}");
+    assert_eq!(item(&plex, UNSEEN).await["userRating"], 7.5);
+    assert_eq!(changes(&plex), ["PUT /:/rate?identifier=com.plexapp.plugins.library&key=1003&rating=7.5"]);
+    let again = client.call("rate_media", json!({"ratingKey": UNSEEN, "rating": "7.5"})).await;
+    assert_eq!((&again["updated"], &again["changeId"]), (&json!(false), &Value::Null), "{again}");
+    assert_eq!(changes(&plex).len(), 1, "what is so already is not written");
+    let cleared = client.call("rate_media", json!({"ratingKey": UNSEEN, "clear": true})).await;
+    assert_eq!((&cleared["before"], &cleared["rating"]), (&json!(7.5), &Value::Null), "{cleared}");
+    assert_eq!(item(&plex, UNSEEN).await["userRating"], Value::Null);
+    let zero = client.call("rate_media", json!({"ratingKey": UNSEEN, "rating": 0})).await;
+    assert_eq!(zero["rating"], 0.0, "0 is a rating");
+    client.close().await;
+    let rows = home.rows().await;
+    assert_eq!(
+        rows.iter().map(|row| row.outcome).collect::<Vec<_>>(),
+        [Some(Outcome::Ok), None, Some(Outcome::Ok), Some(Outcome::Ok)]
+    );
+    assert_eq!(rows[1].note.as_deref(), Some("there was nothing to change"));
+    assert_eq!(rows[0].affected.items, Some(1));
+}
+
+#[tokio::test]
+async fn bad_arguments_name_their_field_and_send_no_change() {
+    let (plex, home) = home(Options::default()).await;
+    let client = home.connect().await;
+    for (tool, arguments, says) in [
+        ("rate_media", json!({"ratingKey": UNSEEN}), "rating is required"),
+        ("rate_media", json!({"ratingKey": UNSEEN, "rating": 5, "clear": true}), "clear takes the rating away"),
+        ("rate_media", json!({"ratingKey": UNSEEN, "rating": 11}), "rating must be a number from 0 to 10"),
+        ("rate_media", json!({"ratingKey": UNSEEN, "rating": -1}), "rating must be a number from 0 to 10"),
+        ("rate_media", json!({"ratingKey": "../1", "rating": 1}), "ratingKey must be a number"),
+        ("rate_media", json!({"ratingKey": "77", "rating": 1}), "item 77 was not found"),
+        ("mark_watched", json!({"ratingKey": "77"}), "item 77 was not found"),
+        ("mark_watched", json!({"ratingKey": "1200000101"}), "ratingKey is of the type \"photo\""),
+        ("mark_unwatched", json!({"ratingKey": "1600001000"}), "ratingKey is of the type \"collection\""),
+        ("mark_watched", json!({"ratingKey": UNSEEN, "confirm": true}), "confirm is not an argument"),
+    ] {
+        let (text, _) = client.fail(tool, arguments.clone()).await;
+        assert!(text.contains(says), "{tool} {arguments}: {text}");
+    }
+    client.close().await;
+    assert_eq!(changes(&plex), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn watching_counts_one_play_and_a_watched_film_is_left_alone() {
+    let (plex, home) = home(Options::default()).await;
+    let client = home.connect().await;
+    let before = item(&plex, SEEN).await;
+    let same = client.call("mark_watched", json!({"ratingKey": SEEN})).await;
+    assert_eq!((&same["watched"], &same["updated"], &same["itemsChanged"]), (&json!(true), &json!(false), &json!(0)));
+    assert_eq!(item(&plex, SEEN).await, before, "neither its date nor its count");
+    assert_eq!(changes(&plex), [] as [&str; 0]);
+
+    // 1013 is watched in part.
+    let marked = client.call("mark_watched", json!({"ratingKey": "1013"})).await;
+    assert_eq!(marked["before"], json!({"total": 1, "watched": 0, "inProgress": 1}));
+    assert_eq!(marked["after"], json!({"total": 1, "watched": 1, "inProgress": 0}));
+    assert_eq!(changes(&plex), ["PUT /:/scrobble?identifier=com.plexapp.plugins.library&key=1013"]);
+    assert_eq!(item(&plex, "1013").await["viewCount"], 1);
+
+    let unmarked = client.call("mark_unwatched", json!({"ratingKey": SEEN})).await;
+    assert_eq!((&unmarked["watched"], &unmarked["updated"]), (&json!(false), &json!(true)));
+    assert_eq!(item(&plex, SEEN).await["viewCount"], Value::Null);
+    let again = client.call("mark_unwatched", json!({"ratingKey": SEEN})).await;
+    assert_eq!(again["updated"], false);
+    assert_eq!(changes(&plex).len(), 2);
+    client.close().await;
+}
+
+#[tokio::test]
+async fn of_a_show_only_the_episodes_that_are_not_watched_are_counted_again() {
+    let (plex, home) = home(Options::default()).await;
+    let client = home.connect().await;
+    let before = leaves(&plex, HALF).await;
+    let unwatched = before.iter().filter(|leaf| plays(leaf) == 0).count();
+    assert!(unwatched > 1 && unwatched < before.len(), "{unwatched} of {}", before.len());
+    let marked = client.call("mark_watched", json!({"ratingKey": HALF})).await;
+    assert_eq!((&marked["itemsChanged"], &marked["watched"]), (&json!(unwatched), &json!(true)), "{marked}");
+    let text = marked["summary"].as_str().unwrap();
+    assert!(text.contains(&format!("{unwatched} of {} episodes of the show", before.len())), "{text}");
+    for (then, now) in before.iter().zip(leaves(&plex, HALF).await) {
+        assert_eq!(plays(&now), plays(then).max(1), "{now}");
+        if plays(then) > 0 {
+            assert_eq!(now, *then, "the others are as they were");
+        }
+    }
+    assert_eq!(changes(&plex).len(), unwatched);
+    // All of it at once: one request.
+    let unmarked = client.call("mark_unwatched", json!({"ratingKey": HALF})).await;
+    assert_eq!(unmarked["itemsChanged"], before.len(), "{unmarked}");
+    assert_eq!(changes(&plex).len(), unwatched + 1);
+    assert!(leaves(&plex, HALF).await.iter().all(|leaf| plays(leaf) == 0));
+    client.close().await;
+    let rows = home.rows().await;
+    assert_eq!(rows[0].affected.items, Some(unwatched as u64));
+    assert_eq!(rows[0].affected.library.as_deref(), Some("TV Shows"));
+}
+
+#[tokio::test]
+async fn where_no_answer_comes_what_is_true_then_decides() {
+    for (kind, error) in [
+        (FaultOfChange::CutAfter, None),
+        (FaultOfChange::CutBefore, Some("outcome_unknown")),
+        (FaultOfChange::Fails, Some("outcome_unknown")),
+        (FaultOfChange::Refused, Some("bad_answer")),
+        (FaultOfChange::Ignored, Some("not_applied")),
+    ] {
+        for (tool, arguments) in [
+            ("rate_media", json!({"ratingKey": UNSEEN, "rating": 2})),
+            ("mark_watched", json!({"ratingKey": UNSEEN})),
+            ("mark_unwatched", json!({"ratingKey": SEEN})),
+        ] {
+            let (plex, home) = faulty(1, kind).await;
+            let client = home.connect().await;
+            let key = arguments["ratingKey"].as_str().unwrap().to_owned();
+            let before = item(&plex, &key).await;
+            match error {
+                None => {
+                    let done = client.call(tool, arguments).await;
+                    assert_eq!(done["updated"], true, "{done}");
+                    assert!(shows(&done["warnings"], "the change shows"), "{done}");
+                    assert_ne!(item(&plex, &key).await, before);
+                }
+                Some(code) => {
+                    let (text, fault) = client.fail(tool, arguments).await;
+                    assert_eq!(fault["code"], code, "{kind:?} {tool}: {text}");
+                    assert_eq!(item(&plex, &key).await, before, "{kind:?} {tool}");
+                }
+            }
+            client.close().await;
+            assert_eq!(changes(&plex).len(), 1, "{kind:?} {tool}: a change is never sent twice");
+            let row = home.rows().await.pop().unwrap();
+            let outcome = match error {
+                None => Outcome::Ok,
+                Some("outcome_unknown") => Outcome::Unknown,
+                Some(_) => Outcome::Failed,
+            };
+            assert_eq!(row.outcome, Some(outcome), "{kind:?} {tool}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failure_in_the_middle_says_what_is_done_and_what_is_not() {
+    for kind in [FaultOfChange::Fails, FaultOfChange::CutBefore, FaultOfChange::Refused] {
+        let (plex, home) = faulty(3, kind).await;
+        let client = home.connect().await;
+        let before = leaves(&plex, HALF).await;
+        let unwatched = before.iter().filter(|leaf| plays(leaf) == 0).count();
+        assert!(unwatched > 3, "{unwatched}");
+        let (text, fault) = client.fail("mark_watched", json!({"ratingKey": HALF})).await;
+        assert_eq!(fault["code"], "partly_done", "{text}");
+        assert!(text.contains(&format!("only 2 of {unwatched} parts were done")), "{text}");
+        assert!(text.contains(&format!("the other {}", unwatched - 2)), "{text}");
+        assert_eq!(changes(&plex).len(), 3, "{kind:?}");
+        let now = leaves(&plex, HALF).await;
+        assert_eq!(now.iter().filter(|leaf| plays(leaf) == 0).count(), unwatched - 2);
+        client.close().await;
+        let row = home.rows().await.pop().unwrap();
+        assert_eq!((row.outcome, row.affected.items), (Some(Outcome::Failed), Some(2)), "{kind:?}");
+        assert!(fault["changeId"].is_string(), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_would_be_done_and_decided_and_does_nothing() {
+    let (plex, home) = home(Options::default()).await;
+    home.policy(
+        "version = \"1\"\ndefault = \"allow\"\n\
+         [tools.mark_watched]\nlimits = [{ counter = \"marks\", window = \"hour\", max = 3, of = \"items\" }]\n\
+         [tools.rate_media]\nrequire = [{ path = \"item.library\", op = \"eq\", value = \"TV Shows\" }]\n",
+    );
+    let client = home.connect().await;
+    let before = (item(&plex, UNSEEN).await, leaves(&plex, HALF).await);
+    let allowed = client.call("mark_watched", json!({"ratingKey": UNSEEN, "dryRun": true})).await;
+    assert_eq!((&allowed["updated"], &allowed["changed"]), (&json!(false), &json!(false)), "{allowed}");
+    assert_eq!(allowed["dryRun"]["decision"], "allow", "{allowed}");
+    assert_eq!(allowed["dryRun"]["undoable"], true);
+    let facts = &allowed["dryRun"]["facts"];
+    assert_eq!(
+        (&facts["item.type"], &facts["item.library"], &facts["item.count"]),
+        (&json!("movie"), &json!("Movies"), &json!(1))
+    );
+    assert!(allowed["summary"].as_str().unwrap().starts_with("Mark the movie \""), "{allowed}");
+    let limited = client.call("mark_watched", json!({"ratingKey": HALF, "dryRun": true})).await;
+    assert_eq!(limited["dryRun"]["decision"], "refuse", "{limited}");
+    assert_eq!(limited["dryRun"]["rule"], "/tools/mark_watched/limits/0");
+    let refused = client.call("rate_media", json!({"ratingKey": UNSEEN, "rating": 1, "dryRun": true})).await;
+    assert_eq!(refused["dryRun"]["decision"], "refuse");
+    assert_eq!(refused["dryRun"]["rule"], "/tools/rate_media/require/0");
+    assert!(shows(&json!([refused["dryRun"]["reason"]]), "item.library"), "{refused}");
+    assert_eq!((item(&plex, UNSEEN).await, leaves(&plex, HALF).await), before);
+    assert_eq!(changes(&plex), [] as [&str; 0]);
+    // Nothing was taken: the same three still fit.
+    let (text, _) = client.fail("rate_media", json!({"ratingKey": UNSEEN, "rating": 1})).await;
+    assert!(text.contains("[POLICY DENIED]"), "{text}");
+    // Nor does a refused call say how it stands by saying that there is nothing to change.
+    let (text, _) = client.fail("rate_media", json!({"ratingKey": RATED, "rating": 9})).await;
+    assert!(text.contains("[POLICY DENIED]"), "{text}");
+    client.close().await;
+    let rows = home.rows().await;
+    assert_eq!(rows[0].note.as_deref(), Some("dry run: nothing was to be changed"));
+    assert_eq!((rows[0].decision, rows[0].outcome), (Decision::Allow, None));
+    assert_eq!(rows[3].decision, Decision::Deny);
+}
+
+#[tokio::test]
+async fn ratings_and_watch_states_are_taken_back_where_nothing_else_happened() {
+    let (plex, home) = home(Options::default()).await;
+    let client = home.connect().await;
+    for (key, arguments) in
+        [(RATED, json!({"rating": 2})), (RATED, json!({"clear": true})), ("1000", json!({"rating": 0}))]
+    {
+        let before = item(&plex, key).await["userRating"].clone();
+        let mut arguments = arguments;
+        arguments["ratingKey"] = key.into();
+        let changed = client.call("rate_media", arguments).await;
+        let undone = undo(&client, &changed).await;
+        assert_eq!((&undone["undone"], &undone["changedBy"]), (&json!(true), &json!("rate_media")), "{undone}");
+        assert_eq!(item(&plex, key).await["userRating"], before);
+        // Taking it back can be taken back, and so on.
+        undo(&client, &undone).await;
+        assert_ne!(item(&plex, key).await["userRating"], before);
+    }
+    let rated = client.call("rate_media", json!({"ratingKey": RATED, "rating": 4})).await;
+    client.call("rate_media", json!({"ratingKey": RATED, "rating": 5})).await;
+    let (text, error) = client.fail("undo_change", json!({"callId": rated["changeId"]})).await;
+    assert_eq!(error["code"], "not_undoable");
+    assert!(text.contains("it is 5, and the change had left 4"), "{text}");
+
+    // 1013 is watched in part, and the show's episodes are of all three kinds.
+    for key in [UNSEEN, "1013", HALF] {
+        let before: Vec<bool> = leaves_of(&plex, key).await.iter().map(|leaf| plays(leaf) > 0).collect();
+        let marked = client.call("mark_watched", json!({"ratingKey": key})).await;
+        let undone = undo(&client, &marked).await;
+        let now: Vec<bool> = leaves_of(&plex, key).await.iter().map(|leaf| plays(leaf) > 0).collect();
+        assert_eq!(now, before, "{key}");
+        assert_eq!(shows(&undone["warnings"], "could not be brought back"), key != UNSEEN, "{undone}");
+    }
+    for key in [SEEN, HALF] {
+        let before: Vec<bool> = leaves_of(&plex, key).await.iter().map(|leaf| plays(leaf) > 0).collect();
+        let marked = client.call("mark_unwatched", json!({"ratingKey": key})).await;
+        let undone = undo(&client, &marked).await;
+        let now: Vec<bool> = leaves_of(&plex, key).await.iter().map(|leaf| plays(leaf) > 0).collect();
+        assert_eq!(now, before, "{key}");
+        assert!(shows(&undone["warnings"], "could not be brought back"), "{undone}");
+    }
+    let marked = client.call("mark_watched", json!({"ratingKey": "1007"})).await;
+    let played = format!("{}/:/scrobble?identifier=com.plexapp.plugins.library&key=1007", plex.url());
+    let token = ("X-Plex-Token", support::TOKEN);
+    reqwest::Client::new().put(played).header(token.0, token.1).send().await.unwrap();
+    let sent = changes(&plex).len();
+    let (text, _) = client.fail("undo_change", json!({"callId": marked["changeId"]})).await;
+    assert!(text.contains("was changed since"), "{text}");
+    let dry = client.call("rate_media", json!({"ratingKey": RATED, "rating": 1, "dryRun": true})).await;
+    assert_eq!(dry["changeId"], Value::Null);
+    assert_eq!(changes(&plex).len(), sent);
+    client.close().await;
+}
+
+async fn leaves_of(plex: &SamplePlex, key: &str) -> Vec<Value> {
+    if key == HALF { leaves(plex, key).await } else { vec![item(plex, key).await] }
+}
+
+#[tokio::test]
+async fn what_broke_off_in_the_middle_is_taken_back_as_far_as_it_came() {
+    let (plex, home) = faulty(3, FaultOfChange::CutBefore).await;
+    let client = home.connect().await;
+    let watched = |leaves: &[Value]| leaves.iter().map(|leaf| plays(leaf) > 0).collect::<Vec<_>>();
+    let before = watched(&leaves(&plex, HALF).await);
+    let (_, error) = client.fail("mark_watched", json!({"ratingKey": HALF})).await;
+    assert_ne!(watched(&leaves(&plex, HALF).await), before);
+    let undone = undo(&client, &error).await;
+    assert_eq!(undone["undone"], true, "{undone}");
+    assert_eq!(watched(&leaves(&plex, HALF).await), before);
+    client.close().await;
+}
