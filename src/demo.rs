@@ -46,6 +46,9 @@ pub const MOST_MOVIES: u64 = 300_000_000;
 /// The most shows, artists or photo albums a sample library has room for.
 pub const MOST_TREES: u64 = 400_000;
 
+/// The most rows that a sample history is filled up to.
+pub const MOST_PLAYS: u64 = 100_000_000;
+
 /// What the server says its id is.
 const MACHINE: &str = "5a3b1e0f6c2d4b7a9e8f0a1b2c3d4e5f60718293";
 /// What the server says its version is.
@@ -62,13 +65,15 @@ pub struct SampleLibrary {
     pub artists: u64,
     /// Photo albums of four to twenty photos, at most [`MOST_TREES`].
     pub photos: u64,
+    /// Rows that the play history has at the least. Older plays by the owner's guests are made up as they are asked for.
+    pub history: u64,
     /// Another seed is another library.
     pub seed: u64,
 }
 
 impl Default for SampleLibrary {
     fn default() -> Self {
-        Self { movies: 250, shows: 12, artists: 10, photos: 4, seed: 1 }
+        Self { movies: 250, shows: 12, artists: 10, photos: 4, history: 0, seed: 1 }
     }
 }
 
@@ -115,6 +120,9 @@ pub struct Deviations {
     pub omit_total_size: bool,
     /// Always the first page of 100, and no total.
     pub ignore_paging: bool,
+    /// The token is not the owner's but that of this account: 403 where only the owner may look, and of the history only the
+    /// account's own rows.
+    pub guest: Option<u64>,
     /// A pause before each answer.
     pub delay: Option<Duration>,
     /// So many answers of 503 before the first other one.

@@ -37,6 +37,24 @@ const KNOWN: &[Known] = &[
         parameters: &[],
         reason: "the address that every client reads the libraries at; the description has it with /all behind it",
     },
+    Known {
+        method: "GET",
+        path: "/accounts",
+        parameters: &[],
+        reason: "the names behind the history's accountID, at the address that clients have read them at for years",
+    },
+    Known {
+        method: "GET",
+        path: "/status/sessions/history/all",
+        parameters: &["viewedAt>"],
+        reason: "the description names viewedAt and says that it is of the form viewedAt>=12456789",
+    },
+    Known {
+        method: "GET",
+        path: "/devices",
+        parameters: &[],
+        reason: "the names behind the history's deviceID, at the address that clients have read them at for years",
+    },
 ];
 
 /// What every address takes. The description says of all `X-Plex-` headers that they may be parameters, and of the choice of
@@ -108,6 +126,7 @@ fn values(name: &str, schema: &Value) -> Vec<Value> {
         "year" => &["1999", "1990-1999"],
         "addedSince" => &["2015-01-31", "90d"],
         "resolution" => &["1080"],
+        "timeZone" => &["Europe/Berlin"],
         _ => &[],
     };
     if !known.is_empty() {
@@ -183,7 +202,13 @@ async fn every_request_to_plex_is_one_that_plex_describes() {
     client.close().await;
     assert!(seen < 10_000, "the sample server forgets requests beyond this number, so some were not looked at");
     assert!(problems.is_empty(), "{problems:#?}");
-    for path in ["/library/all", "/library/sections/{sectionId}/all", "/library/metadata/{ids}", "/hubs/search"] {
+    for path in [
+        "/library/all",
+        "/library/sections/{sectionId}/all",
+        "/library/metadata/{ids}",
+        "/hubs/search",
+        "/status/sessions/history/all",
+    ] {
         assert!(covered.contains(&format!("GET {path}")), "{path} was never asked for: {covered:#?}");
     }
     let unused: Vec<_> =

@@ -110,7 +110,7 @@ struct Public {
     special: &'static [&'static str],
 }
 
-const PUBLIC: [Public; 5] = [
+const PUBLIC: [Public; 12] = [
     Public {
         tool: "get_libraries",
         reads: true,
@@ -178,6 +178,87 @@ const PUBLIC: [Public; 5] = [
         call: || json!({"libraryKey": "1", "type": "movie", "outputPath": "all.json", "pageSize": 500}),
         special: &[],
     },
+    Public {
+        tool: "get_recently_watched",
+        reads: true,
+        arguments: &["limit", "mediaType"],
+        result: &["recentlyWatched", "totalCount", "note"],
+        rows: "recentlyWatched",
+        row: &["ratingKey", "title", "type", "year", "viewedAt", "duration"],
+        call: || json!({"limit": 100, "mediaType": "movie"}),
+        special: &["note"],
+    },
+    Public {
+        tool: "get_watch_history",
+        reads: true,
+        arguments: &["limit", "userId", "mediaType"],
+        result: &["watchHistory", "totalSessions"],
+        rows: "watchHistory",
+        row: &["ratingKey", "title", "type", "year", "viewedAt", "duration", "user", "player", "platform", "completed"],
+        call: || json!({"limit": 500, "userId": "1", "mediaType": "all"}),
+        special: &[],
+    },
+    Public {
+        tool: "get_watch_stats",
+        reads: true,
+        arguments: &["timeRange", "statType"],
+        result: &["timeRange", "statType", "totalSessions", "stats"],
+        rows: "stats",
+        row: &["totalPlays", "averagePlaysPerDay", "totalDuration", "totalDurationHours", "averageSessionDuration"],
+        call: || json!({"timeRange": 30, "statType": "plays"}),
+        special: &[],
+    },
+    Public {
+        tool: "get_user_stats",
+        reads: true,
+        arguments: &["timeRange"],
+        result: &["users", "totalUsers"],
+        rows: "users",
+        row: &["id", "name"],
+        call: || json!({"timeRange": 30}),
+        special: &[],
+    },
+    Public {
+        tool: "get_popular_content",
+        reads: true,
+        arguments: &["timeRange", "metric", "mediaType", "limit"],
+        result: &["metric", "mediaType", "timeRange", "popularContent"],
+        rows: "popularContent",
+        row: &["ratingKey", "title", "type", "year", "rating", "duration"],
+        call: || json!({"timeRange": 3650, "metric": "plays", "mediaType": "all", "limit": 50}),
+        special: &[],
+    },
+    Public {
+        tool: "get_fully_watched",
+        reads: true,
+        arguments: &["libraryKey", "mediaType", "limit"],
+        result: &["fullyWatched", "totalCount", "libraryKey", "mediaType"],
+        rows: "fullyWatched",
+        row: &[
+            "ratingKey",
+            "title",
+            "type",
+            "year",
+            "viewCount",
+            "lastViewedAt",
+            "duration",
+            "viewOffset",
+            "rating",
+            "summary",
+        ],
+        call: || json!({"libraryKey": "1", "mediaType": "movie", "limit": 500}),
+        special: &[],
+    },
+    Public {
+        tool: "get_library_stats",
+        reads: true,
+        arguments: &["libraryKey"],
+        result: &["libraries", "totalLibraries"],
+        rows: "libraries",
+        row: &["key", "title", "type", "count", "scannedAt", "language"],
+        call: || json!({"libraryKey": "1"}),
+        special: &[],
+    },
 ];
 
 /// What the public server takes as `type`.
@@ -206,7 +287,7 @@ async fn calls_written_for_the_public_server_are_taken() {
                 required.insert(name);
             }
             let taken = match name {
-                "limit" | "offset" | "pageSize" => "integer",
+                "limit" | "offset" | "pageSize" | "timeRange" => "integer",
                 _ => "string",
             };
             assert_eq!(input["properties"][name]["type"], taken, "{}: {name}", public.tool);

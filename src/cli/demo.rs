@@ -40,6 +40,9 @@ pub(super) struct Options {
     /// Photo albums
     #[arg(long, value_name = "N", default_value_t = 10)]
     photos: u64,
+    /// Rows that the play history has at the least; older plays are made up as they are asked for
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    history: u64,
     /// Port of the sample server with --serve; 0 is any free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     port: u16,
@@ -71,7 +74,7 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let (movies, shows, artists, photos) = (options.movies, options.shows, options.artists, options.photos);
     let latency = (options.latency_ms > 0).then(|| Duration::from_millis(options.latency_ms));
     let sample = Sample {
-        library: SampleLibrary { movies, shows, artists, photos, ..SampleLibrary::default() },
+        library: SampleLibrary { movies, shows, artists, photos, history: options.history, ..SampleLibrary::default() },
         token: options.token.clone(),
         port: options.port,
         deviations: Deviations { delay: latency, ..Deviations::default() },

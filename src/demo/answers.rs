@@ -10,6 +10,7 @@ use crate::demo::query::Page;
 use crate::demo::sections::{Kind, SECTIONS, Section};
 use crate::demo::state::Overlay;
 use crate::demo::{MACHINE, VERSION};
+use std::sync::Arc;
 
 /// A list of items with what stands around them.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct Listing {
     pub(crate) all_leaves: bool,
     /// The kind whose filters and sorts are told.
     pub(crate) meta: Option<Kind>,
+    /// Elements that the client does not want.
+    pub(crate) without: Arc<[String]>,
 }
 
 impl Listing {

@@ -10,7 +10,7 @@ use crate::demo::movies;
 use crate::demo::periodic::Periodic;
 use crate::demo::sections::{Kind, MOVIES, MUSIC, PHOTOS, SHOWS};
 use crate::demo::words::COLLECTIONS;
-use crate::demo::{MOST_MOVIES, MOST_TREES, SampleLibrary};
+use crate::demo::{MOST_MOVIES, MOST_PLAYS, MOST_TREES, SampleLibrary};
 
 const FIRST_MOVIE: u64 = 1_000;
 const FIRST_COLLECTION: u64 = 1_600_000_000;
@@ -259,7 +259,7 @@ impl Catalog {
         let movie_plays = Periodic::new(movies::PLAYS.iter().map(|plays| plays.owner + plays.guests));
         let trees = Forest::ALL.map(|forest| Tree::new(forest, count(forest), sizes.seed));
         let [shows, music, _] = trees.each_ref().map(|tree| tree.plays.before(tree.count));
-        let timeline = Timeline::new(movie_plays.before(movies), shows, music);
+        let timeline = Timeline::new([movie_plays.before(movies), shows, music], sizes.history.min(MOST_PLAYS));
         Self { seed: sizes.seed, movies, movie_plays, trees, timeline, clock, untidy }
     }
 
@@ -383,7 +383,7 @@ mod tests {
 
     #[test]
     fn every_item_is_found_again_by_its_key_and_keys_rise() {
-        let sizes = SampleLibrary { movies: 300, shows: 70, artists: 66, photos: 65, seed: 5 };
+        let sizes = SampleLibrary { movies: 300, shows: 70, artists: 66, photos: 65, history: 0, seed: 5 };
         let catalog = Catalog::new(&sizes, 0, false);
         for section in crate::demo::sections::SECTIONS {
             for kind in section.kinds {

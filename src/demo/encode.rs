@@ -6,6 +6,8 @@
 
 mod escape;
 
+use std::sync::Arc;
+
 /// Which of Plex's two forms an answer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -80,6 +82,8 @@ pub(crate) enum Fault {
 #[derive(Debug)]
 struct Frame {
     tag: Tag,
+    /// What to go back to where the element is not wanted.
+    undo: Option<Undo>,
     /// JSON: something was written into this object.
     filled: bool,
     /// JSON: the array that is open in this object.
@@ -94,6 +98,17 @@ pub(crate) struct Encoder {
     frames: Vec<Frame>,
     /// XML: the start tag of the innermost element has no `>` yet.
     head: bool,
+    /// Elements that are left out of the rows.
+    without: Arc<[String]>,
+}
+
+/// How things stood before an element.
+#[derive(Clone, Copy, Debug)]
+struct Undo {
+    length: usize,
+    head: bool,
+    filled: bool,
+    array: Option<&'static str>,
 }
 
 impl Encoder {
@@ -103,11 +118,18 @@ impl Encoder {
         if format == Format::Xml {
             out.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
         }
-        Self { out, format, frames: Vec::with_capacity(8), head: false }
+        Self { out, format, frames: Vec::with_capacity(8), head: false, without: Arc::default() }
+    }
+
+    /// Leaves out what is in a row and has one of these names in JSON.
+    pub(crate) fn without(mut self, names: &Arc<[String]>) -> Self {
+        self.without = Arc::clone(names);
+        self
     }
 
     /// Begins an element.
     pub(crate) fn open(&mut self, tag: Tag) {
+        let undo = self.undo(tag);
         match self.format {
             Format::Xml => {
                 if self.head {
@@ -119,7 +141,14 @@ impl Encoder {
             }
             Format::Json => self.open_json(tag),
         }
-        self.frames.push(Frame { tag, filled: false, array: None });
+        self.frames.push(Frame { tag, undo, filled: false, array: None });
+    }
+
+    /// How things stand, where an element is one that is left out.
+    fn undo(&self, tag: Tag) -> Option<Undo> {
+        let row = self.frames.last().filter(|_| self.frames.len() >= 2)?;
+        let left_out = self.without.iter().any(|name| name == tag.json);
+        left_out.then_some(Undo { length: self.out.len(), head: self.head, filled: row.filled, array: row.array })
     }
 
     fn open_json(&mut self, tag: Tag) {
@@ -153,6 +182,14 @@ impl Encoder {
     /// Ends the innermost element.
     pub(crate) fn close(&mut self) {
         let Some(frame) = self.frames.pop() else { return };
+        if let Some(undo) = frame.undo {
+            self.out.truncate(undo.length);
+            self.head = undo.head;
+            if let Some(row) = self.frames.last_mut() {
+                (row.filled, row.array) = (undo.filled, undo.array);
+            }
+            return;
+        }
         match self.format {
             Format::Xml if self.head => {
                 self.out.extend_from_slice(b"/>\n");
@@ -324,7 +361,10 @@ mod tests {
     use super::*;
 
     fn sample(format: Format) -> String {
-        let mut out = Encoder::new(format, 0);
+        sample_of(Encoder::new(format, 0))
+    }
+
+    fn sample_of(mut out: Encoder) -> String {
         out.open(CONTAINER);
         out.number("size", 2);
         out.flag("allowSync", true);
@@ -364,6 +404,19 @@ mod tests {
         assert!(rows[0]["Colors"].is_object());
         assert_eq!(json["MediaContainer"]["allowSync"], true);
         assert_eq!(json["MediaContainer"]["Directory"].as_array().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn unwanted_elements_are_left_out_of_rows_and_nothing_else_is() {
+        for format in [Format::Xml, Format::Json] {
+            let without: Arc<[String]> = ["Genre", "Directory"].map(str::to_owned).into();
+            let text = sample_of(Encoder::new(format, 0).without(&without));
+            assert!(!text.contains("Genre") && !text.contains("Farce"), "{text}");
+            assert!(text.contains("Colors") && text.contains("Directory"), "{text}");
+            if format == Format::Json {
+                serde_json::from_str::<serde_json::Value>(&text).unwrap();
+            }
+        }
     }
 
     #[test]

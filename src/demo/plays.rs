@@ -1,6 +1,6 @@
 //! The rows of `/status/sessions/history/all`. They are plays, not sessions: they name neither user nor player.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::demo::catalog::{Forest, Place};
 use crate::demo::describe::Scene;
@@ -11,6 +11,8 @@ use crate::demo::query::Query;
 /// Rows of the history in the order that was asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct PlayRows {
+    /// The place in time of the oldest row.
+    first: u64,
     count: u64,
     backwards: bool,
     /// The places in time of the rows that the filters left; None where nothing was filtered.
@@ -26,34 +28,57 @@ impl PlayRows {
         let at = if self.backwards { self.count.checked_sub(1 + i)? } else { i };
         match &self.picked {
             Some(picked) => usize::try_from(at).ok().and_then(|at| picked.get(at)).copied(),
-            None => Some(at),
+            None => Some(self.first + at),
         }
     }
 }
 
-/// Applies `accountID`, `viewedAt>=`, `librarySectionID`, `metadataItemID` (also of a season or a show) and `sort`.
-pub(crate) fn select(scene: &Scene<'_>, query: &Query) -> PlayRows {
+/// The last selection that took a look at every row, kept for the next page of it.
+#[derive(Debug, Default)]
+pub(crate) struct RecentPlays(Mutex<Option<(String, Arc<Vec<u64>>)>>);
+
+/// Applies `accountID`, `viewedAt>=`, `librarySectionID`, `metadataItemID` (also of a season or a show) and `sort`; a guest
+/// sees only rows of their own.
+pub(crate) fn select(scene: &Scene<'_>, recent: &RecentPlays, query: &Query, guest: Option<u64>) -> PlayRows {
     let count = history::count(scene.catalog, scene.overlay);
     let backwards = query.get("sort").is_some_and(|sort| sort.starts_with("viewedAt:desc"));
     let (account, section) = (query.number("accountID"), query.number("librarySectionID"));
     let family = query.number("metadataItemID").map(|key| scene.catalog.find(key).map(Place::family));
     let since = ["viewedAt>", "viewedAt>>"].iter().find_map(|name| query.get(name)?.parse::<i64>().ok());
     let until = ["viewedAt<", "viewedAt<<"].iter().find_map(|name| query.get(name)?.parse::<i64>().ok());
-    if account.is_none() && section.is_none() && family.is_none() && since.is_none() && until.is_none() {
-        return PlayRows { count, backwards, picked: None };
+    // Rows rise in time.
+    let row = |j| history::row(scene.catalog, scene.overlay, j);
+    let first = since.map_or(0, |since| first_of(0..count, |j| row(j).is_some_and(|row| row.viewed_at >= since)));
+    let end = until.map_or(count, |until| first_of(first..count, |j| row(j).is_some_and(|row| row.viewed_at > until)));
+    if account.is_none() && section.is_none() && family.is_none() && guest.is_none() {
+        return PlayRows { first, count: end - first, backwards, picked: None };
     }
     let admits = |row: &Row| {
         account.is_none_or(|account| row.account == account)
+            && guest.is_none_or(|guest| row.account == guest)
             && section.is_none_or(|section| row.place.is_some_and(|place| place.section() == section))
-            && since.is_none_or(|since| row.viewed_at >= since)
-            && until.is_none_or(|until| row.viewed_at <= until)
             && family.as_ref().is_none_or(|family| {
                 row.place.is_some_and(|place| family.as_ref().is_some_and(|family| family.contains(&place.key())))
             })
     };
-    let picked: Vec<u64> =
-        (0..count).filter(|j| history::row(scene.catalog, scene.overlay, *j).as_ref().is_some_and(admits)).collect();
-    PlayRows { count: picked.len() as u64, backwards, picked: Some(Arc::new(picked)) }
+    let name = format!("{account:?} {guest:?} {section:?} {family:?} {first} {end}");
+    let mut held = recent.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let picked = match held.as_ref().filter(|(of, _)| *of == name) {
+        Some((_, picked)) => Arc::clone(picked),
+        None => Arc::new((first..end).filter(|j| row(*j).as_ref().is_some_and(admits)).collect()),
+    };
+    *held = Some((name, Arc::clone(&picked)));
+    PlayRows { first, count: picked.len() as u64, backwards, picked: Some(picked) }
+}
+
+/// The first number of a range for which `holds`, which then holds for all behind it; the range's end if for none.
+fn first_of(range: std::ops::Range<u64>, holds: impl Fn(u64) -> bool) -> u64 {
+    let (mut low, mut high) = (range.start, range.end);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if holds(middle) { high = middle } else { low = middle + 1 }
+    }
+    low
 }
 
 /// Writes the row at `i`.

@@ -14,7 +14,7 @@ use crate::demo::listing::{self, Recent, Rows};
 use crate::demo::media;
 use crate::demo::meta;
 use crate::demo::playlists::{self, Playlists};
-use crate::demo::plays;
+use crate::demo::plays::{self, RecentPlays};
 use crate::demo::posters;
 use crate::demo::query::{Page, Query, Window};
 use crate::demo::search;
@@ -28,6 +28,7 @@ pub(crate) struct Library {
     pub(crate) catalog: Catalog,
     pub(crate) overlay: RwLock<Overlay>,
     pub(crate) recent: Recent,
+    recent_plays: RecentPlays,
     started: Instant,
 }
 
@@ -56,13 +57,20 @@ pub(crate) enum Answer {
     /// Done, with nothing to say.
     Done,
     BadRequest,
+    Forbidden,
     NotFound,
 }
 
 impl Library {
     pub(crate) fn new(catalog: Catalog) -> Self {
         let overlay = RwLock::new(Overlay::new(&catalog));
-        Self { catalog, overlay, recent: Recent::default(), started: Instant::now() }
+        Self {
+            catalog,
+            overlay,
+            recent: Recent::default(),
+            recent_plays: RecentPlays::default(),
+            started: Instant::now(),
+        }
     }
 
     /// The server's time in Unix seconds.
@@ -92,6 +100,7 @@ impl Library {
             ("GET", ["library", "sections"] | ["library", "sections", "all"]) => {
                 document(&|out| answers::sections(out, catalog))
             }
+            ("GET", ["accounts" | "devices"]) if deviations.guest.is_some() => Answer::Forbidden,
             ("GET", ["accounts"]) => document(&answers::accounts),
             ("GET", ["devices"]) => document(&|out| answers::devices(out, catalog)),
             ("GET", ["hubs", "search"]) => self.search(request),
@@ -105,9 +114,9 @@ impl Library {
             ("GET", ["status", "sessions"]) => self.sessions(request, deviations),
             (_, ["discover", rest @ ..]) => discover::answer(self, request, rest),
             (method, ["playlists", rest @ ..]) => self.playlists(request, deviations, method, rest),
-            ("GET", ["status", "sessions", "history", "all"]) => {
-                self.list(request, deviations, |scene| Rows::Plays(plays::select(scene, &request.query)))
-            }
+            ("GET", ["status", "sessions", "history", "all"]) => self.list(request, deviations, |scene| {
+                Rows::Plays(plays::select(scene, &self.recent_plays, &request.query, deviations.guest))
+            }),
             (method, ["library", "sections", id, rest @ ..]) => {
                 let Some(section) = id.parse().ok().and_then(section) else { return Answer::NotFound };
                 self.section(request, deviations, section, method, rest)
@@ -141,7 +150,17 @@ impl Library {
         let detail = Detail { guids: request.query.flag("includeGuids"), ..Detail::default() };
         let rows = rows(&Scene { catalog: &self.catalog, overlay: &overlay, detail });
         let page = request.window.cut(rows.len(), deviations, request.shrunk);
-        Listing { rows, page, detail, section: None, parent: None, all_leaves: false, meta: None }
+        let without = request.query.get("excludeElements").unwrap_or("").split(',').filter(|name| !name.is_empty());
+        Listing {
+            rows,
+            page,
+            detail,
+            section: None,
+            parent: None,
+            all_leaves: false,
+            meta: None,
+            without: without.map(str::to_owned).collect(),
+        }
     }
 
     fn section(

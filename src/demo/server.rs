@@ -160,6 +160,7 @@ async fn handle(
         Answer::WebPage => ([(header::CONTENT_TYPE, "text/html")], WEB_PAGE).into_response(),
         Answer::Done => StatusCode::OK.into_response(),
         Answer::BadRequest => page(StatusCode::BAD_REQUEST, "Bad Request"),
+        Answer::Forbidden => page(StatusCode::FORBIDDEN, "Forbidden"),
         Answer::NotFound => page(StatusCode::NOT_FOUND, "Not Found"),
     }
 }
@@ -226,7 +227,7 @@ fn send_listing(shared: &Arc<Shared>, listing: Listing, format: Format) -> Respo
     }
     let (from, to) = listing.page.rows;
     if to - from <= AT_ONCE {
-        let mut out = Encoder::new(format, listing.estimate());
+        let mut out = Encoder::new(format, listing.estimate()).without(&listing.without);
         let library = &shared.library;
         let overlay = library.overlay.read().unwrap_or_else(PoisonError::into_inner);
         listing.begin(&mut out, &library.catalog, &overlay);
@@ -235,7 +236,7 @@ fn send_listing(shared: &Arc<Shared>, listing: Listing, format: Format) -> Respo
         return send(shared, format, headers, out.take());
     }
     let broken = Some(next(&shared.answers)) == shared.deviations.fail_after;
-    let start = (Encoder::new(format, 1 << 20), from);
+    let start = (Encoder::new(format, 1 << 20).without(&listing.without), from);
     let shared = Arc::clone(shared);
     let pieces = stream::unfold(start, move |(mut out, at)| {
         let piece = (at <= to).then(|| {

@@ -73,6 +73,11 @@ impl<'x> Iterator for Attributes<'x> {
 /// The resolved value of the attribute called `name`.
 pub(super) fn attribute<'x>(all: &'x str, name: &str) -> Option<Cow<'x, str>> {
     let (_, value) = Attributes::new(all).find(|(found, _)| *found == name)?;
+    resolve(value)
+}
+
+/// The text that an attribute's raw value stands for.
+pub(super) fn resolve(value: &str) -> Option<Cow<'_, str>> {
     if value.bytes().all(|byte| byte >= 0x20 && byte != b'&') {
         return Some(Cow::Borrowed(value));
     }

@@ -5,6 +5,8 @@ use super::{
     error::PlexError,
     http::{Get, Plex},
     items::{Item, MediaType, Window},
+    stream::rating_key,
+    window::Reading,
 };
 use crate::{
     config::{PlexServer, TlsTrust},
@@ -76,6 +78,6 @@ impl Discover {
         if let Some(media_type) = media_type {
             request = request.with("type", media_type.number());
         }
-        self.service.window_of_pages(request, offset, limit, PAGE_ROWS).await
+        self.service.window_by(Reading { page_rows: PAGE_ROWS, key: rating_key }, request, offset, limit).await
     }
 }

@@ -4,12 +4,12 @@ use super::{
     error::PlexError,
     http::{Get, Plex},
     lenient,
-    pager::{PageCount, Pager},
-    xml::{Arena, Document, Row},
+    xml::Row,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::collections::HashMap;
+
+pub use super::window::Window;
 
 /// The kinds of item that libraries hold, by their names in Plex's answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -328,118 +328,7 @@ pub struct Hub {
     pub directories: Vec<Item>,
 }
 
-/// Rows a request where a tool asks for more; Plex answers pages of this size in well under a second.
-const WINDOW_PAGE_ROWS: u64 = 500;
-
-/// Keys in one request, so that addresses stay short enough for every proxy.
-const BATCH: usize = 100;
-
-/// Part of a list, and where it stands in the whole.
-#[derive(Debug)]
-pub struct Window<T> {
-    /// The rows.
-    pub items: Vec<T>,
-    /// How many rows the whole list has, where the server says.
-    pub total: Option<u64>,
-    /// Where the next row is; none at the list's end.
-    pub next_offset: Option<u64>,
-}
-
-impl<T> Window<T> {
-    /// Cuts the window out of a list that came as a whole.
-    fn of_whole(items: Vec<T>, offset: u64, limit: u64) -> Self {
-        let total = items.len() as u64;
-        let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX);
-        let next = offset.saturating_add(limit);
-        Self {
-            items: items.into_iter().skip(at(offset)).take(at(limit)).collect(),
-            total: Some(total),
-            next_offset: (next < total).then_some(next),
-        }
-    }
-}
-
 impl Plex {
-    /// All rows of an answer that is never long enough to be paged.
-    pub async fn rows<T: DeserializeOwned>(&self, request: &Get) -> Result<Vec<T>, PlexError> {
-        let text = self.get(request).await?;
-        let mut document = Document::open(&text)?;
-        let mut arena = Arena::default();
-        let mut rows = Vec::new();
-        let mut buffer = Vec::new();
-        while let Some(row) = document.next_row(&mut arena)? {
-            rows.extend(decode(row, &mut buffer));
-        }
-        Ok(rows)
-    }
-
-    /// Up to `limit` rows of a list from `offset` on, in as many pages as the server needs.
-    pub async fn window<T: DeserializeOwned>(
-        &self,
-        request: Get,
-        offset: u64,
-        limit: u64,
-    ) -> Result<Window<T>, PlexError> {
-        self.read_window(&["ratingKey"], WINDOW_PAGE_ROWS, request, offset, limit).await
-    }
-
-    /// The same of a service that takes no larger pages than `page_rows`.
-    pub(super) async fn window_of_pages<T: DeserializeOwned>(
-        &self,
-        request: Get,
-        offset: u64,
-        limit: u64,
-        page_rows: u64,
-    ) -> Result<Window<T>, PlexError> {
-        self.read_window(&["ratingKey"], page_rows, request, offset, limit).await
-    }
-
-    /// The same of a list whose rows are told apart by the first of these attributes that they have.
-    pub async fn window_by<T: DeserializeOwned>(
-        &self,
-        identity: &[&str],
-        request: Get,
-        offset: u64,
-        limit: u64,
-    ) -> Result<Window<T>, PlexError> {
-        self.read_window(identity, WINDOW_PAGE_ROWS, request, offset, limit).await
-    }
-
-    async fn read_window<T: DeserializeOwned>(
-        &self,
-        identity: &[&str],
-        page_rows: u64,
-        request: Get,
-        offset: u64,
-        limit: u64,
-    ) -> Result<Window<T>, PlexError> {
-        let size = limit.min(page_rows);
-        let mut pager = Pager::new(self.clone(), request, size, offset, offset.saturating_add(limit));
-        let mut keys = pager.take_keys();
-        let mut items = Vec::new();
-        let (mut arena, mut buffer) = (Arena::default(), Vec::new());
-        while let Some(page) = pager.next().await? {
-            let mut count = PageCount::default();
-            page.for_each(&mut arena, |row| {
-                count.rows += 1;
-                let key = identity.iter().find_map(|name| row.attribute(name));
-                if Pager::is_new(&mut keys, key.as_deref()) {
-                    count.new += 1;
-                    items.extend(decode(row, &mut buffer));
-                }
-                Ok::<_, PlexError>(())
-            })?;
-            if page.start() == offset && page.is_whole_list(count.rows) {
-                return Ok(Window::of_whole(items, offset, limit));
-            }
-            pager.account(count);
-        }
-        items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let next = offset + pager.received().min(limit);
-        let more = pager.end().is_none() || pager.total().is_some_and(|total| next < total);
-        Ok(Window { items, total: pager.total(), next_offset: (more && next > offset).then_some(next) })
-    }
-
     /// The libraries of the server.
     pub async fn sections(&self) -> Result<Vec<Section>, PlexError> {
         let sections = self.rows(&Get::new("the list of libraries", ["library", "sections"])).await;
@@ -468,7 +357,7 @@ impl Plex {
     /// Items of one type with these global ids, of all libraries, in one request.
     pub async fn items_by_guid(&self, media_type: MediaType, guids: &[&str]) -> Result<Vec<Item>, PlexError> {
         let request = Get::new("items by their global ids", ["library", "all"]).with("type", media_type.number());
-        let window = self.window(request.with("guid", guids.join(",")), 0, WINDOW_PAGE_ROWS).await?;
+        let window = self.window(request.with("guid", guids.join(",")), 0, super::window::PAGE_ROWS).await?;
         Ok(window.items)
     }
 
@@ -477,22 +366,6 @@ impl Plex {
         let what = format!("item {rating_key}");
         let request = Get::new(what.clone(), ["library", "metadata", rating_key]).with("includeGuids", "1");
         self.rows(&request).await?.into_iter().next().ok_or_else(|| PlexError::not_found(what))
-    }
-
-    /// Those of the items that the server has, with everything that it tells of them, in the order of the keys.
-    pub async fn items(&self, keys: &[impl AsRef<str> + Sync]) -> Result<Vec<Item>, PlexError> {
-        let mut found: HashMap<String, Item> = HashMap::new();
-        let wanted: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
-        for batch in wanted.chunks(BATCH) {
-            let joined = batch.join(",");
-            let request = Get::new(format!("{} items", batch.len()), ["library", "metadata", joined.as_str()]);
-            let rows: Vec<Item> = match self.rows(&request.with("includeGuids", "1")).await {
-                Err(error) if error.is_not_found() => Vec::new(),
-                rows => rows?,
-            };
-            found.extend(rows.into_iter().filter_map(|item| Some((item.rating_key.clone()?, item))));
-        }
-        Ok(wanted.iter().filter_map(|&key| found.remove(key)).collect())
     }
 
     /// What can be played at or below an item: a show's episodes, an artist's tracks.
@@ -514,7 +387,8 @@ pub fn listing(key: &str, media_type: Option<MediaType>) -> Get {
     }
 }
 
-fn decode<T: DeserializeOwned>(row: Row<'_, '_>, buffer: &mut Vec<u8>) -> Option<T> {
+/// A row as a `T`; none where it can't be read. `buffer` is room that is used again from row to row.
+pub fn decode<T: DeserializeOwned>(row: Row<'_, '_>, buffer: &mut Vec<u8>) -> Option<T> {
     buffer.clear();
     row.write_full(buffer, None);
     serde_json::from_slice(buffer)

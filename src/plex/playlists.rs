@@ -5,6 +5,7 @@ use super::{
     http::{Get, Plex},
     items::Item,
     lenient,
+    window::{self, Reading},
     xml::Document,
 };
 use serde::Deserialize;
@@ -39,6 +40,12 @@ pub struct Playlist {
     pub content: Option<String>,
 }
 
+/// An item that is in a list twice has two entries; what a smart one finds has none.
+const ENTRIES: Reading = Reading {
+    page_rows: window::PAGE_ROWS,
+    key: |row| row.attribute("playlistItemID").or_else(|| row.attribute("ratingKey"))?.parse().ok(),
+};
+
 impl Plex {
     /// All playlists that the account sees.
     pub async fn playlists(&self) -> Result<Vec<Playlist>, PlexError> {
@@ -57,7 +64,7 @@ impl Plex {
     /// What a playlist plays, in its order. An item that is in it twice comes twice.
     pub async fn entries(&self, key: &str) -> Result<Vec<Item>, PlexError> {
         let request = Get::new(format!("the items of playlist {key}"), ["playlists", key, "items"]);
-        Ok(self.window_by(&["playlistItemID", "ratingKey"], request, 0, u64::MAX).await?.items)
+        Ok(self.window_by(ENTRIES, request, 0, u64::MAX).await?.items)
     }
 
     /// The server's own id, which addresses of its items begin with.

@@ -238,6 +238,23 @@ impl<'x> Row<'_, 'x> {
         attribute(self.raw_attributes(), name)
     }
 
+    /// All of the row's own attributes, their values unresolved.
+    pub(super) fn attributes(&self) -> Attributes<'x> {
+        Attributes::new(self.raw_attributes())
+    }
+
+    /// The row's children that are called `name` in JSON.
+    pub fn children(&self, name: &str) -> impl Iterator<Item = Self> {
+        let groups = &self.arena.groups;
+        let mut at = self.arena.nodes.get(self.node).map_or(NONE, |node| node.first_group);
+        while let Some(group) = groups.get(at).filter(|group| json_name(group.name.of(self.text)) != name) {
+            at = group.following;
+        }
+        let first = groups.get(at).map(|group| group.first);
+        let next = |&node: &usize| self.arena.next_twin.get(node).copied().filter(|&next| next != NONE);
+        std::iter::successors(first, next).map(|node| Row { node, ..*self })
+    }
+
     fn raw_attributes(&self) -> &'x str {
         self.arena.nodes.get(self.node).map_or("", |node| node.attributes.of(self.text))
     }

@@ -340,7 +340,7 @@ async fn genres_of(plex: &Plex, items: &[Item]) -> Result<HashMap<String, Vec<St
     owners.dedup();
     let mut genres = HashMap::new();
     for batch in owners.chunks(DETAILS_BATCH) {
-        for item in plex.items(batch).await? {
+        for item in plex.items_by_text(batch).await? {
             genres.extend(item.rating_key.map(|key| (key, words(item.genres))));
         }
     }

@@ -3,7 +3,9 @@
 mod export_library;
 mod get_libraries;
 mod get_library_items;
+mod get_library_stats;
 mod get_media_details;
+mod holdings;
 mod search_media;
 
 use super::ToolDef;
@@ -12,6 +14,7 @@ use super::ToolDef;
 pub const TOOLS: &[ToolDef] = &[
     ToolDef::of::<get_libraries::GetLibraries>(),
     ToolDef::of::<get_library_items::GetLibraryItems>(),
+    ToolDef::of::<get_library_stats::GetLibraryStats>(),
     ToolDef::of::<get_media_details::GetMediaDetails>(),
     ToolDef::of::<search_media::SearchMedia>(),
     ToolDef::of::<export_library::ExportLibrary>(),

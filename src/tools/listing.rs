@@ -99,6 +99,11 @@ impl Paging {
         (rows, Self { offset, limit, total_size: window.total, next_offset, truncated })
     }
 
+    /// Rows in all, where the server says.
+    pub fn total_size(&self) -> Option<u64> {
+        self.total_size
+    }
+
     /// What to say of an offset behind the last row.
     pub fn warning(&self) -> Option<String> {
         let total = self.total_size.filter(|&total| total > 0 && self.offset >= total)?;

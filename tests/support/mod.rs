@@ -12,6 +12,7 @@
 )]
 
 pub mod contract;
+pub mod household;
 pub mod trouble;
 
 use plex_mcp::demo::{Options, SamplePlex};

@@ -107,7 +107,7 @@ impl Playable {
         let named: Vec<String> = wanted.iter().map(ToString::to_string).collect();
         let mut once = HashSet::new();
         let distinct: Vec<String> = named.iter().filter(|key| once.insert(key.as_str())).cloned().collect();
-        let items = plex.items(&distinct).await?;
+        let items = plex.items_by_text(&distinct).await?;
         let found: HashSet<&str> = items.iter().filter_map(|item| item.rating_key.as_deref()).collect();
         let missing: Vec<&str> =
             distinct.iter().map(String::as_str).filter(|key| !found.contains(key)).take(10).collect();

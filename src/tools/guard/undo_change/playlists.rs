@@ -41,7 +41,7 @@ pub(super) async fn entries(
         let mut once = HashSet::new();
         from.iter().filter(|key| !there.contains(key) && once.insert(*key)).cloned().collect()
     };
-    let found = plex.items(&absent).await?;
+    let found = plex.items_by_text(&absent).await?;
     let gone: HashSet<String> = {
         let found: HashSet<String> = content::keys(&found).into_iter().collect();
         absent.into_iter().filter(|key| !found.contains(key)).collect()
@@ -136,7 +136,7 @@ pub(super) async fn deleted(call: &Call<'_, Destroy>, undo: Undo, deleted: Befor
     let plex = call.plex().await?;
     let others: Vec<Playlist> =
         plex.playlists().await?.into_iter().filter(|other| other.title.as_deref() == Some(&title)).collect();
-    let found = plex.items(&items).await?;
+    let found = plex.items_by_text(&items).await?;
     let there: HashSet<String> = content::keys(&found).into_iter().collect();
     let wanted: Vec<String> = items.iter().filter(|key| there.contains(*key)).cloned().collect();
     let path = rules.as_deref().map(listing_of).transpose()?;
