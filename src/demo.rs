@@ -6,6 +6,7 @@
 mod answers;
 mod arr;
 mod catalog;
+mod deck;
 mod describe;
 mod dice;
 mod discover;

@@ -15,6 +15,7 @@ pub mod lookup;
 pub mod pager;
 pub mod playlists;
 pub mod redaction;
+pub mod sessions;
 pub mod stream;
 mod window;
 pub mod xml;

@@ -34,7 +34,7 @@ use std::{future::Future, panic::AssertUnwindSafe, sync::LazyLock, time::Duratio
 
 /// Every group of tools.
 pub const GROUPS: &[&[ToolDef]] =
-    &[library::TOOLS, watch::TOOLS, edit::TOOLS, playlists::TOOLS, trakt::TOOLS, guard::TOOLS];
+    &[library::TOOLS, watch::TOOLS, playlists::TOOLS, edit::TOOLS, trakt::TOOLS, guard::TOOLS];
 
 /// A tool of this server.
 pub trait Tool: JsonSchema + 'static {

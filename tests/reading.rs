@@ -343,3 +343,405 @@ async fn the_token_stays_with_discover() {
     assert_eq!(discover.requests()[0].headers["x-plex-token"], TOKEN);
     client.close().await;
 }
+
+/// Rows of several listings, newest first; items of the same second keep their order.
+fn newest_first(lists: Vec<Vec<Value>>) -> Vec<Value> {
+    let mut all: Vec<Value> = lists.into_iter().flatten().collect();
+    all.sort_by_key(|row| std::cmp::Reverse(row["addedAt"].as_i64()));
+    all
+}
+
+#[tokio::test]
+async fn what_is_new_comes_from_all_libraries_in_order_and_says_what_it_belongs_to() {
+    let (plex, home) = home(Options::default()).await;
+    let client = home.connect().await;
+    let mut lists = Vec::new();
+    for path in ["1/all?type=1", "2/all?type=4", "3/all?type=9", "4/all?type=13"] {
+        lists.push(metadata(&plex, &format!("/library/sections/{path}&sort=addedAt:desc")).await);
+    }
+    let expected = keys(&Value::from(newest_first(lists)));
+    for limit in [7, 50, 333] {
+        let all = whole(&client, "get_recently_added", "recentlyAdded", json!({"limit": limit})).await;
+        assert_eq!(keys(&Value::from(all)), expected, "limit {limit}");
+    }
+    let all = whole(&client, "get_recently_added", "recentlyAdded", json!({"limit": 1000})).await;
+    for row in &all {
+        assert!(row["library"].is_string() && row["libraryKey"].is_string(), "{row}");
+        let belongs = ["grandparentTitle", "parentTitle", "parentIndex", "index"];
+        match row["type"].as_str().unwrap() {
+            "episode" => assert!(belongs.iter().all(|key| !row[key].is_null()), "{row}"),
+            "album" => assert!(row["parentTitle"].is_string(), "{row}"),
+            _ => {}
+        }
+    }
+    assert!(all.iter().any(|row| row["type"] == "episode" && row["parentIndex"] == 0), "specials are of season 0");
+
+    // One library, one type, and filters.
+    for (arguments, path) in [
+        (json!({"libraryKey": "2"}), "2/all?type=4"),
+        (json!({"libraryKey": "2", "type": "season"}), "2/all?type=3"),
+        (json!({"type": "season"}), "2/all?type=3"),
+        (
+            json!({"type": "movie", "unwatched": true, "year": "1980-1999"}),
+            "1/all?type=1&unwatched=1&year>=1980&year<=1999",
+        ),
+        (json!({"libraryKey": "1", "genre": "Drama"}), "1/all?type=1&genre=6"),
+        (json!({"genre": "Drama", "type": "movie"}), "1/all?type=1&genre=6"),
+    ] {
+        let expected = metadata(&plex, &format!("/library/sections/{path}&sort=addedAt:desc")).await;
+        let listed = whole(&client, "get_recently_added", "recentlyAdded", arguments.clone()).await;
+        assert_eq!(keys(&Value::from(listed)), keys(&Value::from(expected.clone())), "{arguments}");
+        assert!(!expected.is_empty(), "{arguments}");
+    }
+    // A genre of one library leaves the others out; one that none has is an error, and so is what no type has.
+    let drama = whole(&client, "get_recently_added", "recentlyAdded", json!({"genre": "Drama"})).await;
+    let kinds: BTreeSet<&str> = drama.iter().map(|row| row["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, BTreeSet::from(["episode", "movie"]));
+    for (arguments, field) in [
+        (json!({"genre": "Nonsense"}), "genre"),
+        (json!({"type": "album", "resolution": "4k"}), "resolution"),
+        (json!({"offset": 5000}), "offset"),
+        (json!({"limit": -5}), "limit"),
+    ] {
+        let (text, error) = client.fail("get_recently_added", arguments.clone()).await;
+        assert_eq!(error["fields"], json!([field]), "{arguments}: {text}");
+    }
+    client.close().await;
+}
+
+/// Has an item played to its end.
+async fn play(plex: &SamplePlex, key: &str) {
+    let played = format!("{}/:/scrobble?identifier=com.plexapp.plugins.library&key={key}", plex.url());
+    let answer = reqwest::Client::new().put(played).header("X-Plex-Token", TOKEN).send().await.unwrap();
+    assert!(answer.status().is_success());
+}
+
+#[tokio::test]
+async fn on_deck_says_how_far_things_are_and_what_comes_next() {
+    let (plex, home) = home(Options::default()).await;
+    let client = home.connect().await;
+    // Of one show the last begun episode is finished, so that the next one comes.
+    let begun = metadata(&plex, "/hubs/continueWatching/items").await;
+    let episode = begun.iter().find(|row| row["type"] == "episode").unwrap();
+    play(&plex, episode["ratingKey"].as_str().unwrap()).await;
+    let expected = metadata(&plex, "/hubs/continueWatching/items").await;
+    let all = whole(&client, "get_on_deck", "onDeck", json!({"limit": 5})).await;
+    assert_eq!(keys(&Value::from(all.clone())), keys(&Value::from(expected)));
+    let next: Vec<&Value> = all.iter().filter(|row| row.get("viewOffset").is_none()).collect();
+    assert_eq!(next.len(), 1, "{next:?}");
+    assert_eq!(next[0]["grandparentRatingKey"], episode["grandparentRatingKey"]);
+    assert_eq!(all[0], *next[0], "its show was played last");
+    for row in &all {
+        let (offset, duration) = (row["viewOffset"].as_f64(), row["duration"].as_f64().unwrap());
+        let percent = row["progressPercent"].as_f64();
+        assert_eq!(percent.is_some(), offset.is_some(), "{row}");
+        if let (Some(offset), Some(percent)) = (offset, percent) {
+            assert!((percent - offset / duration * 100.0).abs() <= 0.1, "{row}");
+        }
+        if row["type"] == "episode" {
+            assert!(
+                row["grandparentTitle"].is_string() && row["parentIndex"].is_i64() && row["index"].is_i64(),
+                "{row}"
+            );
+        }
+    }
+    for (arguments, test) in [
+        (json!({"type": "movie"}), (&|row: &Value| row["type"] == "movie") as Test<'_>),
+        (json!({"libraryKey": "2"}), &|row| row["libraryKey"] == "2"),
+        (json!({"year": "1930-1980"}), &|row| row["year"].as_i64().is_some_and(|year| (1930..=1980).contains(&year))),
+    ] {
+        let expected: Vec<Value> = all.iter().filter(|row| test(row)).cloned().collect();
+        let kept = whole(&client, "get_on_deck", "onDeck", arguments.clone()).await;
+        assert_eq!(kept, expected, "{arguments}");
+        assert!(!kept.is_empty() && kept.len() < all.len(), "{arguments}");
+    }
+    // The genre of an episode is its show's.
+    let episode = all.iter().find(|row| row["type"] == "episode").unwrap();
+    let genres = genres_of(&plex, episode["grandparentRatingKey"].as_str().unwrap()).await;
+    let kept = whole(&client, "get_on_deck", "onDeck", json!({"genre": genres[0]})).await;
+    assert!(kept.contains(episode), "{genres:?}");
+    for row in &kept {
+        let owner = row["grandparentRatingKey"].as_str().unwrap_or(row["ratingKey"].as_str().unwrap());
+        assert!(genres_of(&plex, owner).await.contains(&genres[0]), "{row}");
+    }
+
+    // What was played is no longer under way.
+    let first = all[0]["ratingKey"].as_str().unwrap();
+    play(&plex, first).await;
+    let after = client.call("get_on_deck", json!({})).await;
+    assert!(!keys(&after["onDeck"]).contains(&first.to_owned()));
+    client.close().await;
+}
+
+#[tokio::test]
+async fn an_older_server_has_its_deck_elsewhere() {
+    let (plex, home) = home(Options::default()).await;
+    let sample = plex.url();
+    let older = Trouble::start(move |seen: Seen| {
+        let sample = sample.clone();
+        async move {
+            if seen.path.starts_with("/hubs/continueWatching") {
+                return answer(404, "text/html", "<html>Not Found</html>");
+            }
+            forward(&sample, "", &seen).await
+        }
+    })
+    .await;
+    let client = home.connect().await;
+    let expected = client.call("get_on_deck", json!({})).await;
+    client.close().await;
+    let home = Home { url: older.url(), ..home };
+    let client = home.connect().await;
+    assert_eq!(client.call("get_on_deck", json!({})).await, expected);
+    client.close().await;
+}
+
+#[tokio::test]
+async fn playlists_are_told_by_type_and_sort() {
+    let (_plex, home) = home(Options::default()).await;
+    let client = home.connect().await;
+    let all = whole(&client, "get_playlists", "playlists", json!({"limit": 2})).await;
+    assert!(all.len() >= 5);
+    let of = |test: Test<'_>| -> Vec<String> { keys(&all.iter().filter(|row| test(row)).cloned().collect()) };
+    for (arguments, test) in [
+        (json!({"type": "audio"}), (&|row: &Value| row["playlistType"] == "audio") as Test<'_>),
+        (json!({"type": "photo"}), &|row| row["playlistType"] == "photo"),
+        (json!({"smart": true}), &|row| row["smart"] == true),
+        (json!({"smart": false, "type": "video"}), &|row| row["smart"] == false && row["playlistType"] == "video"),
+    ] {
+        let listed = whole(&client, "get_playlists", "playlists", arguments.clone()).await;
+        assert_eq!(keys(&Value::from(listed.clone())), of(test), "{arguments}");
+        assert!(!listed.is_empty(), "{arguments}");
+    }
+    for name in
+        ["ratingKey", "key", "title", "type", "playlistType", "smart", "leafCount", "duration", "updatedAt", "addedAt"]
+    {
+        assert!(all.iter().all(|row| !row[name].is_null()), "{name}");
+    }
+    client.close().await;
+}
+
+#[tokio::test]
+async fn a_long_playlist_is_read_to_its_end_with_every_entry() {
+    let (plex, home) = home(Options::default()).await;
+    let client = home.connect().await;
+    let playlists = whole(&client, "get_playlists", "playlists", json!({})).await;
+    let named = |title: &str| playlists.iter().find(|row| row["title"] == title).unwrap()["ratingKey"].clone();
+    let long = named("Everything in Turn");
+    let expected = metadata(&plex, &format!("/playlists/{}/items", long.as_str().unwrap())).await;
+    let all = whole(&client, "get_playlist_items", "items", json!({"playlistId": long, "limit": 700})).await;
+    assert_eq!(all.len(), 1_200);
+    assert_eq!(keys(&Value::from(all.clone())), keys(&Value::from(expected)));
+    let entries: BTreeSet<&str> = all.iter().map(|row| row["playlistItemID"].as_str().unwrap()).collect();
+    assert_eq!(entries.len(), 1_200, "an item that is in it twice has two entries");
+    assert!(keys(&Value::from(all.clone())).iter().collect::<BTreeSet<_>>().len() < 1_200);
+    let special = all.iter().find(|row| row["type"] == "episode").unwrap();
+    assert_eq!((&special["parentIndex"], special["grandparentTitle"].is_string()), (&json!(0), true), "{special}");
+
+    let films = whole(&client, "get_playlist_items", "items", json!({"playlistId": long, "type": "movie"})).await;
+    assert_eq!(films.len(), all.iter().filter(|row| row["type"] == "movie").count());
+    let filtered = json!({"playlistId": long, "libraryKey": "1", "resolution": "4k", "unwatched": true, "limit": 13});
+    let filtered = whole(&client, "get_playlist_items", "items", filtered).await;
+    assert!(!filtered.is_empty());
+    for row in &filtered {
+        let details = client.call("get_media_details", json!({"ratingKey": row["ratingKey"]})).await["details"].clone();
+        assert!(details.get("viewCount").is_none() && array(&details["media"]).len() == 2, "{details}");
+    }
+
+    let smart = client.call("get_playlist_items", json!({"playlistId": named("Unplayed Films")})).await;
+    assert_eq!((&smart["smart"], &smart["title"]), (&json!(true), &json!("Unplayed Films")));
+    assert!(array(&smart["items"]).iter().all(|row| row.get("playlistItemID").is_none()));
+    let music = client.call("get_playlist_items", json!({"playlistId": named("Kitchen Radio")})).await;
+    assert!(
+        array(&music["items"]).iter().all(|row| row["grandparentTitle"].is_string() && row["parentTitle"].is_string())
+    );
+    let photos = client.call("get_playlist_items", json!({"playlistId": named("Snapshots")})).await;
+    let kinds: BTreeSet<&str> = array(&photos["items"]).iter().map(|row| row["type"].as_str().unwrap()).collect();
+    assert!(kinds.contains("photo") && kinds.contains("clip"), "{kinds:?}");
+
+    let (text, error) = client.fail("get_playlist_items", json!({"playlistId": "42"})).await;
+    assert_eq!(error["code"], "not_found");
+    assert!(text.contains("playlist 42"), "{text}");
+    client.close().await;
+}
+
+#[tokio::test]
+async fn sessions_tell_who_plays_what_and_how() {
+    let (plex, home) = home(Options::default()).await;
+    let client = home.connect().await;
+    let result = client.call("get_active_sessions", json!({})).await;
+    let rows = array(&result["activeSessions"]);
+    assert_eq!((rows.len(), &result["sessionCount"], &result["totalSize"]), (4, &json!(4), &json!(4)));
+    assert_eq!(result["transcodeCount"], 1, "putting streams into another container is no transcoding");
+    assert_eq!(result["totalBandwidth"], 8_400 + 48_000 + 7_100 + 960);
+    let [film, versions, episode, track] = rows else { panic!("{result}") };
+    assert_eq!(film["session"], json!({"id": "sample-session-1", "bandwidth": 8_400, "location": "lan"}));
+    assert_eq!(film["transcode"]["videoDecision"], "transcode");
+    assert_eq!((&film["transcode"]["throttled"], &film["transcode"]["speed"]), (&json!(true), &json!(3.2)));
+    assert_eq!((&film["decision"], &film["player"]["state"]), (&json!("transcode"), &json!("playing")));
+    assert_eq!(film["progressPercent"], 60.0);
+    assert_eq!((&film["user"]["title"], &film["library"]), (&json!("Peregrine"), &json!("Movies")));
+    // The version that is played, not the first.
+    assert_eq!((&versions["media"]["videoResolution"], &versions["decision"]), (&json!("4k"), &json!("directplay")));
+    assert_eq!((&versions["session"]["location"], versions.get("transcode")), (&json!("wan"), None));
+    assert_eq!((&episode["parentIndex"], &episode["decision"]), (&json!(0), &json!("copy")));
+    assert!(episode["grandparentTitle"].is_string() && episode["parentTitle"].is_string());
+    assert_eq!((&track["type"], track["parentTitle"].is_string()), (&json!("track"), true));
+    // Where people are is nobody's business.
+    assert!(!result.to_string().contains("192.0.2."), "{result}");
+
+    let second =
+        client.call("get_active_sessions", json!({"limit": 1, "offset": 1, "fields": ["title", "user"]})).await;
+    assert_eq!((&second["nextOffset"], array(&second["activeSessions"]).len()), (&json!(2), 1));
+    assert_eq!(second["activeSessions"][0].as_object().unwrap().len(), 2);
+    client.close().await;
+
+    // A token that is good but not the owner's.
+    let sample = plex.url();
+    let shared = Trouble::start(move |seen: Seen| {
+        let sample = sample.clone();
+        async move {
+            if seen.path == "/status/sessions" {
+                return answer(403, "text/html", "<html>Forbidden</html>");
+            }
+            forward(&sample, "", &seen).await
+        }
+    })
+    .await;
+    let home = Home { url: shared.url(), ..home };
+    let client = home.connect().await;
+    let (text, error) = client.fail("get_active_sessions", json!({})).await;
+    assert_eq!(error["code"], "unauthorized");
+    assert!(text.contains("owner"), "{text}");
+    client.close().await;
+}
+
+#[tokio::test]
+async fn what_can_be_edited_follows_from_the_type_and_locks_are_told() {
+    let (plex, home) = home(Options::default()).await;
+    let client = home.connect().await;
+    let show = "400000000";
+    for (path, kind) in [
+        ("/library/sections/1/all?type=1", "movie"),
+        ("/library/sections/2/all?type=2", "show"),
+        ("/library/sections/2/all?type=3", "season"),
+        ("/library/sections/2/all?type=4", "episode"),
+        ("/library/sections/3/all?type=8", "artist"),
+        ("/library/sections/3/all?type=9", "album"),
+        ("/library/sections/3/all?type=10", "track"),
+        ("/library/sections/4/all?type=13", "photo"),
+        ("/library/sections/1/all?type=18", "collection"),
+    ] {
+        let item = metadata(&plex, path).await.remove(0);
+        let result = client.call("get_editable_fields", json!({"ratingKey": item["ratingKey"]})).await;
+        assert_eq!((&result["type"], &result["title"]), (&json!(kind), &item["title"]));
+        assert!(result["librarySectionID"].is_string() && !array(&result["notes"]).is_empty(), "{result}");
+        let families: BTreeSet<&str> =
+            array(&result["editableTags"]).iter().map(|name| name.as_str().unwrap()).collect();
+        let told: BTreeSet<&str> = result["availableTags"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(families, told, "{kind}: a family without tags is told, too");
+        let has = |name: &str| array(&result["editableFields"]).contains(&json!(name));
+        assert!(has("title") && has("summary"), "{kind}");
+        assert_eq!(has("tagline"), matches!(kind, "movie" | "show"), "{kind}");
+        assert_eq!(families.contains("directors"), matches!(kind, "movie" | "episode"), "{kind}");
+        assert_eq!(result["currentValues"]["title"], item["title"]);
+    }
+    let before = client.call("get_editable_fields", json!({"ratingKey": show})).await;
+    assert_eq!(before["lockedFields"], json!([]));
+    let edit = "title.value=Renamed&title.locked=1&genre.locked=1&thumb.locked=1";
+    let edit = format!("{}/library/sections/2/all?type=2&id={show}&{edit}", plex.url());
+    assert!(reqwest::Client::new().put(edit).header("X-Plex-Token", TOKEN).send().await.unwrap().status().is_success());
+    let after = client.call("get_editable_fields", json!({"ratingKey": show})).await;
+    assert_eq!(after["lockedFields"], json!(["title", "genres"]));
+    assert_eq!(after["plexLockedFields"], json!(["genre", "thumb", "title"]));
+    assert_eq!((&after["title"], &after["currentValues"]["title"]), (&json!("Renamed"), &json!("Renamed")));
+    let (_, error) = client.fail("get_editable_fields", json!({"ratingKey": "77"})).await;
+    assert_eq!(error["code"], "not_found");
+    client.close().await;
+}
+
+/// A server whose lists all have 5,000 rows with summaries of 4 kB, specials and a type that nobody knows.
+async fn verbose() -> Trouble {
+    let summary = "Two words. ".repeat(373);
+    let row = move |n: usize| {
+        let about = match n % 3 {
+            0 => r#"type="movie" year="1999" viewOffset="600000" duration="5400000""#.to_owned(),
+            1 => {
+                format!(r#"type="episode" grandparentTitle="Show" parentIndex="0" index="{n}" parentTitle="Specials""#)
+            }
+            _ => r#"type="hologram""#.to_owned(),
+        };
+        format!(
+            r#"<Video ratingKey="{n}" guid="plex://movie/{n:024}" title="Title {n}" {about} addedAt="{n}" summary="{summary}"><User id="1" title="A"/></Video>"#
+        )
+    };
+    Trouble::start(move |seen: Seen| {
+        let row = row.clone();
+        async move {
+            let start = seen.parameter("X-Plex-Container-Start").unwrap_or(0).min(5_000);
+            let size = ["X-Plex-Container-Size", "count", "limit"]
+                .iter()
+                .find_map(|name| seen.parameter(name))
+                .unwrap_or(60)
+                .min(5_000 - start);
+            let rows: String = (start..start + size).map(row).collect();
+            match seen.path.as_str() {
+                "/library/sections" => {
+                    xml(r#"<MediaContainer size="1"><Directory key="1" type="movie" title="Shelf"/></MediaContainer>"#)
+                }
+                "/playlists/1" => {
+                    xml(r#"<MediaContainer><Playlist ratingKey="1" type="playlist" title="Long"/></MediaContainer>"#)
+                }
+                "/hubs/continueWatching" | "/hubs/search" => {
+                    xml(format!(r#"<MediaContainer size="1"><Hub type="mixed">{rows}</Hub></MediaContainer>"#))
+                }
+                "/library/all" => xml("<MediaContainer size=\"0\"/>"),
+                _ => xml(format!(
+                    r#"<MediaContainer size="{size}" totalSize="5000" offset="{start}">{rows}</MediaContainer>"#
+                )),
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn no_list_is_too_long_and_odd_rows_stay() {
+    let server = verbose().await;
+    let mut home = Home::at(server.url());
+    home.set("PLEX_DISCOVER_URL", server.url());
+    let client = home.connect().await;
+    for (tool, rows, arguments) in [
+        ("get_library_items", "items", json!({"libraryKey": "1"})),
+        ("search_media", "results", json!({"query": "title"})),
+        ("search_media", "results", json!({"query": "title", "libraryKey": "1"})),
+        ("get_recently_added", "recentlyAdded", json!({})),
+        ("get_recently_added", "recentlyAdded", json!({"libraryKey": "1"})),
+        ("get_on_deck", "onDeck", json!({})),
+        ("get_playlists", "playlists", json!({})),
+        ("get_playlist_items", "items", json!({"playlistId": "1"})),
+        ("get_watchlist", "watchlist", json!({})),
+        ("get_active_sessions", "activeSessions", json!({})),
+    ] {
+        let usual = client.try_call(tool, arguments.clone()).await.unwrap();
+        assert_ne!(usual.is_error, Some(true), "{tool}: {}", text(&usual));
+        assert!(text(&usual).len() < MOST_BYTES, "{tool}: {} bytes", text(&usual).len());
+        let listed = usual.structured_content.unwrap();
+        assert!(array(&listed[rows]).len() >= 50, "{tool} {arguments}: {} rows", array(&listed[rows]).len());
+        if !matches!(tool, "get_playlists" | "get_watchlist") {
+            let special = array(&listed[rows]).iter().find(|row| row["type"] == "episode").expect(tool);
+            assert_eq!(special["parentIndex"], 0, "{tool}");
+            assert!(array(&listed[rows]).iter().any(|row| row["type"] == "hologram"), "{tool}");
+        }
+        let mut much = arguments.clone();
+        much["limit"] = json!(1_000);
+        let result = client.try_call(tool, much).await.unwrap();
+        assert!(text(&result).len() < MOST_BYTES, "{tool}: {} bytes", text(&result).len());
+        let result = result.structured_content.unwrap();
+        let cut = array(&result[rows]).len();
+        if cut < 1_000 && tool != "get_active_sessions" {
+            assert_eq!((&result["truncated"], &result["nextOffset"]), (&json!(true), &json!(cut)), "{tool}");
+        }
+    }
+    client.close().await;
+}

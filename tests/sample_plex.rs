@@ -449,7 +449,7 @@ async fn playlists_are_kept_and_a_film_is_being_played() {
     let plex = plain().await;
     let lists = json(&plex, "/playlists").await;
     let names: Vec<&str> = rows(&lists).iter().map(|list| list["title"].as_str().unwrap()).collect();
-    assert_eq!(names, ["Rainy Evenings", "Unplayed Films", "Kitchen Radio"]);
+    assert_eq!(names, ["Rainy Evenings", "Unplayed Films", "Kitchen Radio", "Snapshots", "Everything in Turn"]);
     assert_eq!(rows(&json(&plex, "/playlists?playlistType=audio").await).len(), 1);
     assert_eq!(rows(&json(&plex, "/playlists?smart=1").await).len(), 1);
     let unplayed = json(&plex, "/library/sections/1/all?unwatched=1").await;

@@ -4,6 +4,7 @@ use crate::demo::catalog::{Catalog, Forest, Place};
 use crate::demo::dice::Dice;
 use crate::demo::encode::{Encoder, Piece, Tag};
 use crate::demo::sections::section;
+use crate::demo::sessions::{self, Play};
 use crate::demo::state::{Overlay, Watch};
 use crate::demo::titles::{self, Phrase};
 use crate::demo::{episodes, movies, music, photos};
@@ -28,7 +29,7 @@ pub(crate) struct Detail {
     /// The library that an item is in, as answers tell that are not about one library.
     pub(crate) located: bool,
     /// Who plays it, where and how.
-    pub(crate) session: bool,
+    pub(crate) session: Option<Play>,
     /// The id of a playlist's entry.
     pub(crate) entry: Option<u64>,
     /// The score of a search hit, as written.
@@ -125,8 +126,8 @@ impl Scene<'_> {
         if let Some(entry) = self.detail.entry {
             out.number("playlistItemID", entry);
         }
-        if self.detail.session {
-            out.text("sessionKey", "1");
+        if let Some(play) = self.detail.session {
+            out.text("sessionKey", &play.number.to_string());
         }
         out.joined("ratingKey", &[Piece::Number(key)]);
         let branch = matches!(place, Place::Root(..) | Place::Branch(..));
@@ -146,13 +147,21 @@ impl Scene<'_> {
                 ],
             ),
         }
-        let alone = self.detail.full || self.detail.located || self.detail.session || self.detail.entry.is_some();
+        let alone = self.detail.full || self.detail.located || self.detail.entry.is_some();
         if (alone || self.detail.score.is_some())
             && let Some(section) = section(place.section())
         {
             out.text("librarySectionTitle", section.title);
             out.number("librarySectionID", section.id);
             out.joined("librarySectionKey", &[Piece::Text("/library/sections/"), Piece::Number(section.id)]);
+        }
+    }
+
+    /// The number of the season that an episode is of.
+    pub(crate) fn season_of(&self, place: Place) -> Option<u64> {
+        match place {
+            Place::Leaf(Forest::Shows, n, branch, _) => Some(episodes::season_number(self.catalog, n, branch)),
+            _ => None,
         }
     }
 
@@ -170,6 +179,10 @@ impl Scene<'_> {
     /// Watch state and user rating of something that can be played.
     pub(crate) fn watch(&self, out: &mut Encoder, place: Place) {
         let Watch { count, offset, last } = self.overlay.watch(self.catalog, place);
+        let offset = match self.detail.session {
+            Some(play) => Some(duration(self.catalog, place) / 10 * play.tenths),
+            None => offset,
+        };
         if let Some(offset) = offset {
             out.number("viewOffset", offset);
         }
@@ -264,6 +277,13 @@ impl Scene<'_> {
                     one(*id, &|out| phrase.write(out));
                 }
             }
+        }
+    }
+
+    /// Who plays it, where that is told.
+    pub(crate) fn session(&self, out: &mut Encoder) {
+        if let Some(play) = &self.detail.session {
+            sessions::children(out, play);
         }
     }
 

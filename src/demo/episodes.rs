@@ -189,6 +189,7 @@ pub(crate) fn episode(scene: &Scene<'_>, out: &mut Encoder, n: u64, branch: u64,
         movies::guids(out, id);
     }
     media::chapters(scene, out, duration(scene.catalog, place));
+    scene.session(out);
     scene.locked(out, place);
     out.close();
 }

@@ -4,13 +4,14 @@ use std::cmp::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::demo::catalog::Place;
-use crate::demo::describe::{Scene, added_at};
+use crate::demo::describe::{Detail, Scene, added_at};
 use crate::demo::encode::Encoder;
 use crate::demo::media::{self, Version};
 use crate::demo::playlists::{self, Entry};
 use crate::demo::plays::{self, PlayRows};
 use crate::demo::query::Query;
 use crate::demo::sections::{Kind, SECTIONS};
+use crate::demo::sessions::Play;
 
 /// More rows than this are not sorted: they come in the order of their keys.
 const MOST_SORTED: u64 = 50_000;
@@ -24,6 +25,8 @@ pub(crate) enum Rows {
     Places(Arc<Vec<Place>>),
     /// Rows of the history.
     Plays(PlayRows),
+    /// What is being played.
+    Sessions(Arc<Vec<Play>>),
     /// Descriptions of playlists, by their keys.
     Playlists(Arc<Vec<u64>>),
     /// What a playlist plays.
@@ -37,6 +40,7 @@ impl Rows {
             Self::Kind { count, .. } => *count,
             Self::Places(places) => places.len() as u64,
             Self::Plays(plays) => plays.len(),
+            Self::Sessions(plays) => plays.len() as u64,
             Self::Playlists(keys) => keys.len() as u64,
             Self::Entries(entries) => entries.len() as u64,
         }
@@ -52,6 +56,12 @@ impl Rows {
             }
             Self::Places(places) => places.get(at).copied(),
             Self::Plays(rows) => return plays::write(scene, out, rows, i),
+            Self::Sessions(plays) => {
+                return plays.get(at).into_iter().for_each(|play| {
+                    let detail = Detail { session: Some(*play), ..scene.detail };
+                    Scene { detail, ..*scene }.item(out, play.place);
+                });
+            }
             Self::Playlists(keys) => {
                 return keys.get(at).into_iter().for_each(|key| playlists::describe(scene, recent, out, *key));
             }
@@ -318,7 +328,7 @@ pub(crate) fn select_all(scene: &Scene<'_>, recent: &Recent, kind: Kind, query: 
             let at = |i: u64| if backwards { count - 1 - i } else { i };
             (0..count).filter_map(|i| scene.catalog.at(section, kind, at(i))).collect()
         }
-        Rows::Plays(_) | Rows::Playlists(_) | Rows::Entries(_) => Vec::new(),
+        Rows::Plays(_) | Rows::Sessions(_) | Rows::Playlists(_) | Rows::Entries(_) => Vec::new(),
     });
     Rows::Places(Arc::new(places.collect()))
 }

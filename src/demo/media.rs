@@ -64,7 +64,14 @@ pub(crate) fn video(scene: &Scene<'_>, out: &mut Encoder, place: Place, version:
     }
     out.text("videoProfile", if ultra { "main 10" } else { "high" });
     out.flag("hasVoiceActivity", false);
+    let played = scene.detail.session.filter(|play| play.version == version);
+    if played.is_some() {
+        out.flag("selected", true);
+    }
     out.open(PART);
+    if let Some(play) = played {
+        out.text("decision", play.decision());
+    }
     part(scene, out, place, id, duration, ("mkv", resolution));
     out.number("size", duration / 1_000 * bitrate * 125);
     out.text("videoProfile", if ultra { "main 10" } else { "high" });

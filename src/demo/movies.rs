@@ -6,7 +6,6 @@ use crate::demo::dice::{Dice, pick};
 use crate::demo::encode::{Encoder, FOLDER, Fault, Piece, Tag, VIDEO};
 use crate::demo::facts;
 use crate::demo::media;
-use crate::demo::sessions;
 use crate::demo::titles::{self, Phrase};
 use crate::demo::words::{COLLECTIONS, COUNTRIES, GENRES, MOVIE_RATINGS, STUDIOS, TAGLINES};
 
@@ -173,9 +172,7 @@ pub(crate) fn describe(scene: &Scene<'_>, out: &mut Encoder, n: u64) {
     }
     media::roles(scene, out, place, &base_tags(seed, n, "actor"));
     media::chapters(scene, out, duration(scene.catalog, place));
-    if scene.detail.session {
-        sessions::children(out);
-    }
+    scene.session(out);
     scene.locked(out, place);
     out.close();
 }

@@ -125,6 +125,7 @@ pub(crate) fn track(scene: &Scene<'_>, out: &mut Encoder, n: u64, branch: u64, l
     scene.dates(out, place);
     media::audio(scene, out, place, duration(scene.catalog, place));
     musicbrainz(scene, out, place);
+    scene.session(out);
     scene.locked(out, place);
     out.close();
 }

@@ -11,6 +11,8 @@ use crate::demo::query::Query;
 use crate::demo::sections::{Kind, section};
 
 const FIRST_KEY: u64 = 1_700_000_000;
+/// Entries of the longest playlist.
+const LONG: usize = 1_200;
 const PLAYLIST: Tag = Tag::item("Playlist");
 
 /// An entry of a playlist: its own id, and what it plays.
@@ -63,6 +65,20 @@ impl Playlists {
             1_500_000_000,
         );
         playlists.make("Kitchen Radio", "audio", None, tracks, 1_500_000_000);
+        let photos = if catalog.tree(Forest::Photos).count > 0 {
+            catalog.leaves(Place::Root(Forest::Photos, 0))
+        } else {
+            Vec::new()
+        };
+        playlists.make("Snapshots", "photo", None, photos, 1_500_000_000);
+        // Long, of several kinds, and with the same items again and again.
+        let episodes = (0..catalog.tree(Forest::Shows).count.min(20)).map(|n| Place::Root(Forest::Shows, n));
+        let mixed: Vec<Place> = (0..catalog.movies.min(300))
+            .map(Place::Movie)
+            .chain(episodes.flat_map(|show| catalog.leaves(show)))
+            .collect();
+        let long = mixed.iter().copied().cycle().take(if mixed.is_empty() { 0 } else { LONG });
+        playlists.make("Everything in Turn", "video", None, long.collect(), 1_500_000_000);
         playlists
     }
 

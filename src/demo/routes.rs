@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::demo::Deviations;
 use crate::demo::answers::{self, Listing};
 use crate::demo::catalog::{Catalog, Place};
+use crate::demo::deck;
 use crate::demo::describe::{Detail, Scene};
 use crate::demo::discover;
 use crate::demo::encode::{CONTAINER, Encoder, Format};
@@ -110,8 +111,18 @@ impl Library {
                 None => Answer::BadRequest,
             },
             ("GET", ["library", "recentlyAdded"]) => self.recently_added(request, deviations),
-            ("GET", ["library", "onDeck"] | ["hubs", "continueWatching", "items"]) => self.on_deck(request, deviations),
-            ("GET", ["status", "sessions"]) => self.sessions(request, deviations),
+            ("GET", ["library", "onDeck"] | ["hubs", "continueWatching", "items"]) => {
+                self.list(request, deviations, |scene| Rows::Places(Arc::new(deck::places(scene))))
+            }
+            ("GET", ["hubs", "continueWatching"]) => {
+                let overlay = self.overlay.read().unwrap_or_else(PoisonError::into_inner);
+                let detail = Detail { located: true, ..Detail::default() };
+                let scene = Scene { catalog, overlay: &overlay, detail };
+                document(&|out| deck::hub(&scene, out, request.query.number("count")))
+            }
+            ("GET", ["status", "sessions"]) => {
+                self.list(request, deviations, |scene| Rows::Sessions(Arc::new(sessions::plays(scene.catalog))))
+            }
             (_, ["discover", rest @ ..]) => discover::answer(self, request, rest),
             (method, ["playlists", rest @ ..]) => self.playlists(request, deviations, method, rest),
             ("GET", ["status", "sessions", "history", "all"]) => self.list(request, deviations, |scene| {
@@ -314,14 +325,6 @@ impl Library {
         })
     }
 
-    fn sessions(&self, request: &Request<'_>, deviations: &Deviations) -> Answer {
-        let playing = sessions::playing(&self.catalog).into_iter().collect();
-        let mut listing = self.listing(request, deviations, |_| Rows::Places(Arc::new(playing)));
-        listing.detail.session = true;
-        listing.detail.located = true;
-        Answer::Listing(Box::new(listing))
-    }
-
     fn playlists(&self, request: &Request<'_>, deviations: &Deviations, method: &str, rest: &[&str]) -> Answer {
         let query = &request.query;
         let number = |text: &str| text.parse::<u64>().unwrap_or(0);
@@ -430,25 +433,6 @@ impl Library {
                 .collect();
             newest.sort_by_key(|place| std::cmp::Reverse(crate::demo::describe::added_at(*place)));
             Rows::Places(Arc::new(newest))
-        })
-    }
-
-    /// What is in progress, most recent first: among the first films and shows of the library.
-    fn on_deck(&self, request: &Request<'_>, deviations: &Deviations) -> Answer {
-        self.list(request, deviations, |scene| {
-            let mut begun: Vec<(Option<i64>, Place)> = [Kind::Movie, Kind::Episode]
-                .into_iter()
-                .flat_map(|kind| {
-                    let section = section_of(kind);
-                    let count = scene.catalog.count(section, kind).min(2_000);
-                    (0..count).filter_map(move |i| scene.catalog.at(section, kind, i))
-                })
-                .map(|place| (scene.overlay.watch(scene.catalog, place), place))
-                .filter(|(watch, _)| watch.offset.is_some())
-                .map(|(watch, place)| (watch.last, place))
-                .collect();
-            begun.sort_by_key(|(last, place)| (std::cmp::Reverse(*last), *place));
-            Rows::Places(Arc::new(begun.into_iter().map(|(_, place)| place).collect()))
         })
     }
 }

@@ -18,6 +18,12 @@ pub enum PlexError {
         /// Scheme, host and port.
         address: String,
     },
+    /// The token is good, but not the owner's.
+    #[error("only the server's owner may see {what}: set PLEX_TOKEN to the owner's token")]
+    OwnerOnly {
+        /// What was asked for, in words.
+        what: String,
+    },
     /// The answer is not Plex's XML.
     #[error("the Plex server's answer can't be read: {0}")]
     Xml(#[from] super::xml::XmlError),
@@ -38,10 +44,16 @@ impl PlexError {
         matches!(self, Self::Http(HttpError::NotFound { .. }))
     }
 
+    /// Whether the credential was refused.
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self, Self::Http(HttpError::Unauthorized { .. }))
+    }
+
     /// Whether a change that failed so may have been made all the same.
     pub fn leaves_unknown(&self) -> bool {
         match self {
             Self::Http(error) => error.leaves_unknown(),
+            Self::OwnerOnly { .. } => false,
             Self::NoApi { .. } | Self::Xml(_) => true,
         }
     }
@@ -51,6 +63,7 @@ impl PlexError {
         match self {
             Self::Http(error) => error.code(),
             Self::NoApi { .. } => "wrong_address",
+            Self::OwnerOnly { .. } => "unauthorized",
             Self::Xml(_) => "bad_answer",
         }
     }

@@ -36,6 +36,24 @@ pub enum MediaType {
 }
 
 impl MediaType {
+    /// Every type.
+    pub const ALL: [Self; 9] = [
+        Self::Movie,
+        Self::Show,
+        Self::Season,
+        Self::Episode,
+        Self::Artist,
+        Self::Album,
+        Self::Track,
+        Self::Photo,
+        Self::Collection,
+    ];
+
+    /// The type with this name in Plex's answers.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// Plex's number for the type, as the `type` parameter takes it.
     pub fn number(self) -> &'static str {
         match self {
@@ -177,6 +195,9 @@ pub struct Media {
     pub audio_codec: Option<String>,
     #[serde(deserialize_with = "lenient::integer")]
     pub audio_channels: Option<i64>,
+    /// Whether this version is the one that is played.
+    #[serde(deserialize_with = "lenient::flag")]
+    pub selected: bool,
     #[serde(deserialize_with = "lenient::list", rename = "Part")]
     pub parts: Vec<Part>,
 }
@@ -190,6 +211,9 @@ pub struct Part {
     pub file: Option<String>,
     #[serde(deserialize_with = "lenient::integer")]
     pub size: Option<i64>,
+    /// `directplay` or `transcode`, while it is played.
+    #[serde(deserialize_with = "lenient::text")]
+    pub decision: Option<String>,
     #[serde(deserialize_with = "lenient::list", rename = "Stream")]
     pub streams: Vec<Stream>,
 }

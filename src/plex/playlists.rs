@@ -3,7 +3,7 @@
 use super::{
     error::PlexError,
     http::{Get, Plex},
-    items::Item,
+    items::{Item, Window},
     lenient,
     window::{self, Reading},
     xml::Document,
@@ -32,6 +32,18 @@ pub struct Playlist {
     /// Whether it is rules that find items, not a list of items.
     #[serde(deserialize_with = "lenient::flag")]
     pub smart: bool,
+    /// The address below which its items are.
+    #[serde(deserialize_with = "lenient::text")]
+    pub key: Option<String>,
+    /// Length of all items in milliseconds.
+    #[serde(deserialize_with = "lenient::integer")]
+    pub duration: Option<i64>,
+    /// When it was made, in seconds since 1970.
+    #[serde(deserialize_with = "lenient::integer")]
+    pub added_at: Option<i64>,
+    /// When it was last changed, in seconds since 1970.
+    #[serde(deserialize_with = "lenient::integer")]
+    pub updated_at: Option<i64>,
     /// How many items it has.
     #[serde(deserialize_with = "lenient::integer")]
     pub leaf_count: Option<i64>,
@@ -49,8 +61,26 @@ const ENTRIES: Reading = Reading {
 impl Plex {
     /// All playlists that the account sees.
     pub async fn playlists(&self) -> Result<Vec<Playlist>, PlexError> {
-        let request = Get::new("the list of playlists", ["playlists"]).with("type", "15");
+        let request = Get::new("the list of playlists", ["playlists"]);
         Ok(self.window(request, 0, u64::MAX).await?.items)
+    }
+
+    /// Part of the list of playlists, of one type and of one sort if that is said.
+    pub async fn playlists_window(
+        &self,
+        playlist_type: Option<&str>,
+        smart: Option<bool>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Window<Playlist>, PlexError> {
+        let mut request = Get::new("the list of playlists", ["playlists"]);
+        if let Some(playlist_type) = playlist_type {
+            request = request.with("playlistType", playlist_type);
+        }
+        if let Some(smart) = smart {
+            request = request.with("smart", if smart { "1" } else { "0" });
+        }
+        self.window(request, offset, limit).await
     }
 
     /// The playlist with this number.
@@ -65,6 +95,12 @@ impl Plex {
     pub async fn entries(&self, key: &str) -> Result<Vec<Item>, PlexError> {
         let request = Get::new(format!("the items of playlist {key}"), ["playlists", key, "items"]);
         Ok(self.window_by(ENTRIES, request, 0, u64::MAX).await?.items)
+    }
+
+    /// Part of what a playlist plays.
+    pub async fn entries_window(&self, key: &str, offset: u64, limit: u64) -> Result<Window<Item>, PlexError> {
+        let request = Get::new(format!("the items of playlist {key}"), ["playlists", key, "items"]);
+        self.window_by(ENTRIES, request, offset, limit).await
     }
 
     /// The server's own id, which addresses of its items begin with.

@@ -17,8 +17,6 @@ use std::collections::HashMap;
 
 /// Genres that an error names, of a library that has more.
 const SHOWN_GENRES: usize = 60;
-/// Items whose details are asked for at once.
-const DETAILS_BATCH: usize = 100;
 
 /// Conditions on the items of a list; an item has to meet all of them.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -203,13 +201,8 @@ impl Conditions {
         request
     }
 
-    /// Whether items of the type have what the conditions ask for.
-    pub fn suit(&self, kind: MediaType) -> bool {
-        self.check_type(kind).is_ok()
-    }
-
     /// Refuses conditions on what items of the type don't have.
-    fn check_type(&self, kind: MediaType) -> Result<(), ToolError> {
+    pub fn check_type(&self, kind: MediaType) -> Result<(), ToolError> {
         for (field, asked, has) in [
             ("unwatched", self.unwatched.is_some(), unwatched_field(kind).is_some()),
             ("genre", !self.genres.is_empty(), genre_field(kind).is_some()),
@@ -262,8 +255,9 @@ impl Conditions {
         if self.genres.is_empty() {
             return Ok(items.into_iter().filter(|item| self.admit(item, &[])).collect());
         }
-        let mut kept: Vec<Item> = items;
-        kept.retain(|item| Self { genres: Vec::new(), ..self.clone() }.admit(item, &[]));
+        let but_genre = Self { genres: Vec::new(), genre: None, ..self.clone() };
+        let mut kept = items;
+        kept.retain(|item| but_genre.admit(item, &[]));
         let genres = genres_of(plex, &kept).await?;
         let none = Vec::new();
         kept.retain(|item| self.admit(item, genre_owner(item).and_then(|key| genres.get(key)).unwrap_or(&none)));
@@ -335,16 +329,11 @@ fn genre_owner(item: &Item) -> Option<&str> {
 
 /// All genres of what items belong to, by its key: lists hold the first few, if any.
 async fn genres_of(plex: &Plex, items: &[Item]) -> Result<HashMap<String, Vec<String>>, ToolError> {
-    let mut owners: Vec<&str> = items.iter().filter_map(genre_owner).collect();
+    let mut owners: Vec<String> = items.iter().filter_map(genre_owner).map(str::to_owned).collect();
     owners.sort_unstable();
     owners.dedup();
-    let mut genres = HashMap::new();
-    for batch in owners.chunks(DETAILS_BATCH) {
-        for item in plex.items_by_text(batch).await? {
-            genres.extend(item.rating_key.map(|key| (key, words(item.genres))));
-        }
-    }
-    Ok(genres)
+    let items = plex.items_by_text(&owners).await?;
+    Ok(items.into_iter().filter_map(|item| Some((item.rating_key?, words(item.genres)))).collect())
 }
 
 fn unwatched_field(kind: MediaType) -> Option<&'static str> {
@@ -434,7 +423,7 @@ mod tests {
             query(MediaType::Episode),
             "type=4&unwatched=1&year>=1990&year<=1999&addedAt>>=1499999999&resolution=4k&show.genre=6,7"
         );
-        assert!(conditions.suit(MediaType::Movie) && !conditions.suit(MediaType::Album));
+        assert!(conditions.check_type(MediaType::Movie).is_ok());
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Tools that read a library, and the one that exports it.
 
 mod export_library;
+mod get_editable_fields;
 mod get_libraries;
 mod get_library_items;
 mod get_library_stats;
 mod get_media_details;
+mod get_recently_added;
 mod holdings;
 mod search_media;
 
@@ -17,5 +19,7 @@ pub const TOOLS: &[ToolDef] = &[
     ToolDef::of::<get_library_stats::GetLibraryStats>(),
     ToolDef::of::<get_media_details::GetMediaDetails>(),
     ToolDef::of::<search_media::SearchMedia>(),
+    ToolDef::of::<get_recently_added::GetRecentlyAdded>(),
+    ToolDef::of::<get_editable_fields::GetEditableFields>(),
     ToolDef::of::<export_library::ExportLibrary>(),
 ];

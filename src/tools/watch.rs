@@ -2,7 +2,9 @@
 
 mod audience;
 mod chart;
+mod get_active_sessions;
 mod get_fully_watched;
+mod get_on_deck;
 mod get_popular_content;
 mod get_recently_watched;
 mod get_user_stats;
@@ -18,6 +20,8 @@ use super::ToolDef;
 
 /// The tools of this group.
 pub const TOOLS: &[ToolDef] = &[
+    ToolDef::of::<get_on_deck::GetOnDeck>(),
+    ToolDef::of::<get_active_sessions::GetActiveSessions>(),
     ToolDef::of::<get_recently_watched::GetRecentlyWatched>(),
     ToolDef::of::<get_watch_history::GetWatchHistory>(),
     ToolDef::of::<get_fully_watched::GetFullyWatched>(),
