@@ -328,7 +328,9 @@ impl Connection {
         let (service, status, what) = (self.service, response.status(), what.to_owned());
         let headers = response.headers();
         let error = match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => HttpError::Unauthorized { service },
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                HttpError::Unauthorized { service, forbidden: status == StatusCode::FORBIDDEN }
+            }
             StatusCode::NOT_FOUND => HttpError::NotFound { service, what },
             StatusCode::TOO_MANY_REQUESTS => {
                 let seconds = headers.get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));

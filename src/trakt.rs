@@ -2,9 +2,11 @@
 
 pub mod auth;
 pub mod error;
+pub mod follow;
 pub mod history;
 pub mod http;
 pub mod ids;
+pub mod missing;
 pub mod pages;
 pub mod ratings;
 pub mod scrobble;

@@ -10,7 +10,15 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "trakt/compare.rs"]
+mod compare;
+#[path = "trakt/contract.rs"]
+mod contract;
+#[path = "trakt/scrobble.rs"]
+mod scrobble;
 mod support;
+#[path = "trakt/sync.rs"]
+mod sync;
 
 use plex_mcp::demo::{Options, Refusal, SamplePlex, SampleTrakt, TraktOptions};
 use serde_json::{Value, json};
@@ -28,9 +36,7 @@ fn now() -> i64 {
 async fn trakt(options: TraktOptions) -> (SamplePlex, SampleTrakt, Home) {
     let (plex, mut home) = home(Options::default()).await;
     let trakt = SampleTrakt::start(options).await.unwrap();
-    home.set("TRAKT_BASE_URL", trakt.url());
-    home.set("TRAKT_CLIENT_ID", "sample-client");
-    home.set("TRAKT_CLIENT_SECRET", "sample-secret");
+    point(&mut home, &trakt);
     (plex, trakt, home)
 }
 
@@ -48,13 +54,22 @@ fn sign_in(home: &Home, trakt: &SampleTrakt, created_at: i64, expires_in: i64) -
 
 /// A sample Trakt that is signed in to.
 async fn signed_in(options: TraktOptions) -> (SamplePlex, SampleTrakt, Home) {
-    let (plex, trakt, home) = trakt_of(options).await;
+    signed_in_with(Options::default(), options).await
+}
+
+/// The same with a Plex server of one's own.
+async fn signed_in_with(plex: Options, options: TraktOptions) -> (SamplePlex, SampleTrakt, Home) {
+    let (plex, mut home) = home(plex).await;
+    let trakt = SampleTrakt::start(options).await.unwrap();
+    point(&mut home, &trakt);
     sign_in(&home, &trakt, now(), 604_800);
     (plex, trakt, home)
 }
 
-async fn trakt_of(options: TraktOptions) -> (SamplePlex, SampleTrakt, Home) {
-    trakt(options).await
+fn point(home: &mut Home, trakt: &SampleTrakt) {
+    home.set("TRAKT_BASE_URL", trakt.url());
+    home.set("TRAKT_CLIENT_ID", "sample-client");
+    home.set("TRAKT_CLIENT_SECRET", "sample-secret");
 }
 
 fn kept(home: &Home) -> Value {
@@ -275,13 +290,14 @@ async fn refusals_that_are_trakts_own_are_said_in_plain_words_and_not_repeated()
         (420, "account_limit", "https://example.invalid/vip"),
         (423, "account_locked", "Trakt's support"),
         (426, "vip_only", "VIP"),
+        (403, "unauthorized", "TRAKT_CLIENT_ID"),
     ] {
         let headers = vec![("x-upgrade-url", "https://example.invalid/vip".to_owned())];
         trakt.refuse(Refusal { headers, ..refusal("GET", "/users/me", status, 1) });
         let before = trakt.requests().len();
         let (text, said) = code(&client, "trakt_get_auth_status", json!({})).await;
         assert!(said == expected && text.contains(words), "{status}: {said}: {text}");
-        assert_eq!(trakt.requests().len() - before, 1);
+        assert_eq!(trakt.requests().len() - before, 1, "no renewal either");
     }
     client.close().await;
 }

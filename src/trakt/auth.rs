@@ -44,6 +44,7 @@ pub enum Progress {
 }
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are OAuth's")]
 struct DeviceCode {
     device_code: String,
     user_code: String,

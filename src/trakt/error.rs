@@ -59,7 +59,7 @@ pub enum TraktError {
     )]
     CodeRefused,
     /// The app's id or secret is refused.
-    #[error("Trakt does not know the app: check TRAKT_CLIENT_ID and TRAKT_CLIENT_SECRET")]
+    #[error("Trakt does not let this app in: check TRAKT_CLIENT_ID and TRAKT_CLIENT_SECRET")]
     App,
     /// The sign-in can't be kept or read.
     #[error("the file with the sign-in to Trakt can't be used ({what}: {cause})")]

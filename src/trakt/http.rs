@@ -114,6 +114,8 @@ impl Trakt {
                 Signed::Change(cleared, change) => transport.change(cleared, change).await,
             };
             match answer {
+                // It is the app that Trakt does not let in, which no other token changes.
+                Err(HttpError::Unauthorized { forbidden: true, .. }) => return Err(TraktError::App),
                 Err(HttpError::Unauthorized { .. }) if renewed => return Err(TraktError::SignInAgain),
                 Err(HttpError::Unauthorized { .. }) => {
                     tokens = self.account.renew(&self.transport, &tokens.access_token).await?;

@@ -1,4 +1,4 @@
-//! What items are called elsewhere: the ids of IMDb, TMDB and TVDB that Plex's items carry, and Trakt's own.
+//! What items are called elsewhere: the ids of `IMDb`, TMDB and TVDB that Plex's items carry, and Trakt's own.
 
 use crate::plex::{items::Guid, lenient};
 use serde::{Deserialize, Serialize};

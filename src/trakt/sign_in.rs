@@ -187,6 +187,7 @@ impl SignInFile {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests look at the file and damage it")]
 mod tests {
     use super::*;
 

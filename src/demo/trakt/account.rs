@@ -346,7 +346,7 @@ impl Account {
             (plays, self.watched(kind).count())
         };
         let ((films, watched_films), (episodes, shows)) = (count(true), count(false));
-        let mut given = Map::from_iter((1..=10).map(|rating| (rating.to_string(), Value::from(0))));
+        let mut given: Map<String, Value> = (1..=10).map(|rating| (rating.to_string(), Value::from(0))).collect();
         for rating in self.ratings.values() {
             let times = self.ratings.values().filter(|other| *other == rating).count();
             given.insert(rating.to_string(), times.into());

@@ -40,17 +40,14 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
     let body = to_bytes(body, MOST_BYTES).await.unwrap_or_default();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let method = parts.method.as_str();
-    let response = match refusal(&shared, method, parts.uri.path()) {
-        Some(refusal) => refusal,
-        None => {
-            let query = Query::parse(&parts.uri);
-            match answer(&shared, method, parts.uri.path(), &parts.headers, &query, &body) {
-                Answer::Value(status, Value::Null) => status_of(status).into_response(),
-                Answer::Value(status, value) => json_answer(status, &value),
-                Answer::List(rows) => page(&shared.options, &query, rows),
-            }
+    let response = refusal(&shared, method, parts.uri.path()).unwrap_or_else(|| {
+        let query = Query::parse(&parts.uri);
+        match answer(&shared, method, parts.uri.path(), &parts.headers, &query, &body) {
+            Answer::Value(status, Value::Null) => status_of(status).into_response(),
+            Answer::Value(status, value) => json_answer(status, &value),
+            Answer::List(rows) => page(&shared.options, &query, rows),
         }
-    };
+    });
     let seen = TraktRequest {
         method: method.to_owned(),
         path_and_query: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),

@@ -36,6 +36,7 @@ pub(super) struct Out {
 /// What Trakt tells, and what follows from it.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are the public Plex MCP server's")]
 struct Stats {
     /// The account.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -124,7 +124,7 @@ struct IdsRow {
     /// Trakt's in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     slug: Option<String>,
-    /// IMDb's.
+    /// `IMDb`'s.
     #[serde(skip_serializing_if = "Option::is_none")]
     imdb: Option<String>,
     /// TMDB's.
