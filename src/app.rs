@@ -150,7 +150,11 @@ fn check_ledger(config: &Config) -> Result<(), StartError> {
     }
     let files = ["", ".head", ".marker", "-wal", "-shm"].map(|ending| Ledger::beside(&config.ledger, ending));
     let checked = files.iter().try_for_each(|file| check_unchangeable(file));
-    checked.and_then(|()| check_secret(&config.ledger_key)).map_err(StartError::LedgerUnsafe)
+    match checked.and_then(|()| check_secret(&config.ledger_key)) {
+        // What is no file at all the ledger itself says.
+        Err(PermissionError::Kind { .. }) => Ok(()),
+        checked => checked.map_err(StartError::LedgerUnsafe),
+    }
 }
 
 /// Refuses a file that lies in the exports directory, or is reached by a link there, which an export could replace.

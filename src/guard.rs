@@ -293,6 +293,7 @@ impl Guard {
                 call_id: call,
             });
         };
+        let draft = draft.about(&plan.affected);
         if let Some((condition, says)) = verdict.refused_by_facts(&plan.facts) {
             end(draft, Decision::Deny, Some(&condition.rule)).await;
             return Err(refused_by_fact(call, tool, condition, says));

@@ -264,6 +264,45 @@ async fn what_changed_while_the_user_thought_is_asked_anew_and_then_given_up() {
     assert_eq!(waiting(&home).await, Vec::<Value>::new());
 }
 
+/// Rates an item behind the server's back.
+async fn rate(url: &str, key: &str, rating: u32) {
+    let rate = format!("{url}/:/rate?identifier=com.plexapp.plugins.library&key={key}&rating={rating}");
+    let rated = reqwest::Client::new().put(rate).header("X-Plex-Token", support::TOKEN).send().await.unwrap();
+    assert!(rated.status().is_success(), "{rated:?}");
+}
+
+#[tokio::test]
+async fn a_rating_that_someone_else_changed_meanwhile_is_asked_about_anew() {
+    let (plex, home) = asking("version = \"1\"\ndefault = \"allow\"\n[kinds.destructive]\naction = \"ask\"\n").await;
+    let free = home.connect().await;
+    let films = free.call("get_library_items", json!({"libraryKey": "1", "limit": 1})).await;
+    let key = films["items"][0]["ratingKey"].as_str().unwrap().to_owned();
+    free.close().await;
+    rate(&plex.url(), &key, 4).await;
+    let (url, other) = (plex.url(), key.clone());
+    let answers: Answers = Arc::new(move |message| {
+        let (url, other) = (url.clone(), other.clone());
+        Box::pin(async move {
+            if message.contains("(so far: 4)") {
+                rate(&url, &other, 6).await;
+            }
+            yes()
+        })
+    });
+    let client = Asked::slowly(&home, answers).await;
+    let rated = client.works("rate_media", json!({"ratingKey": key, "rating": 9})).await;
+    assert_eq!((&rated["before"], &rated["rating"]), (&json!(6.0), &json!(9.0)), "{rated}");
+    let asked = client.asked();
+    assert_eq!(asked.len(), 2);
+    assert!(asked[1].contains("9 out of 10 (so far: 6)") && asked[1].ends_with("\nIt can be undone."), "{asked:?}");
+    // What is so already asks no one.
+    let again = client.works("rate_media", json!({"ratingKey": key, "rating": 9})).await;
+    assert_eq!((&again["updated"], client.asked().len()), (&json!(false), 2));
+    client.close().await;
+    let row = home.rows().await.into_iter().find(|row| row.decision == Decision::Approved).unwrap();
+    assert_eq!(row.before.unwrap()["change"]["from"], 6.0);
+}
+
 #[tokio::test]
 async fn a_read_that_asks_shows_its_arguments_and_sends_nothing_before_the_yes() {
     let (plex, home) =

@@ -311,6 +311,87 @@ async fn a_server_does_not_start_without_the_key_and_finds_it_where_it_is_said_t
 }
 
 #[tokio::test]
+async fn a_flood_of_refusals_is_counted_and_shown_with_its_number() {
+    let (_plex, home) = home(Options::default()).await;
+    home.policy(
+        "version = \"1\"\n[kinds.read]\naction = \"allow\"\n[tools.get_libraries]\n\
+         limits = [{ counter = \"c\", window = \"day\", max = 0 }]\n[kinds.write]\naction = \"ask\"\n\
+         [tools.search_media]\naction = \"deny\"\n",
+    );
+    let client = home.connect().await;
+    let calls = [
+        ("get_libraries", json!({}), "limit"),
+        ("search_media", json!({"query": "the"}), "deny"),
+        ("export_library", json!({"libraryKey": "1"}), "ask"),
+        ("get_media_details", json!({"ratingKey": "x"}), "invalid"),
+    ];
+    for _ in 0..40 {
+        for (tool, arguments, _) in &calls {
+            client.fail(tool, arguments.clone()).await;
+        }
+    }
+    let (text, _) = client.fail("search_media", json!({"query": "the"})).await;
+    assert!(text.starts_with("[POLICY DENIED]"), "what is counted is refused as any other: {text}");
+    client.close().await;
+    let rows = lines(&home, &[]).await;
+    for (tool, _, decision) in &calls {
+        let rows: Vec<_> = rows.iter().filter(|row| row["tool"] == *tool).collect();
+        let sum: u64 = rows.iter().map(|row| row["repeats"].as_u64().unwrap_or(1)).sum();
+        assert_eq!(sum, 40 + u64::from(*tool == "search_media"), "{tool}: every call is counted");
+        assert!(rows.len() < 12, "{tool}: {} rows", rows.len());
+        assert!(rows.iter().all(|row| row["decision"] == *decision), "{tool}: {rows:?}");
+        let times: Vec<u64> = rows.iter().map(|row| row["seq"].as_u64().unwrap()).collect();
+        assert!(times.is_sorted());
+        let stats = home.run(&["audit", "stats", "--json"]).await.stdout;
+        let stats: Vec<Value> = serde_json::from_str(&stats).unwrap();
+        let refused: u64 =
+            stats.iter().filter(|day| day["tool"] == *tool).map(|day| day["refused"].as_u64().unwrap()).sum();
+        assert_eq!(refused, sum, "{tool}: {stats:?}");
+    }
+    let shown = home.run(&["audit", "--tool", "search_media"]).await.stdout;
+    assert!(shown.contains(" times"), "{shown}");
+    is_whole(&home).await;
+}
+
+#[tokio::test]
+async fn a_refusal_by_what_the_call_is_about_says_what_that_was() {
+    let (_plex, home) = home(Options::default()).await;
+    home.policy(
+        "version = \"1\"\ndefault = \"allow\"\n[tools.export_library]\n\
+         require = [{ path = \"item.library\", op = \"eq\", value = \"Nothing\" }]\n",
+    );
+    let client = home.connect().await;
+    client.fail("export_library", json!({"libraryKey": "1"})).await;
+    client.close().await;
+    let rows = lines(&home, &[]).await;
+    assert_eq!((&rows[0]["decision"], &rows[0]["affected"]["library"]), (&json!("deny"), &json!("Movies")), "{rows:?}");
+    is_whole(&home).await;
+}
+
+#[tokio::test]
+async fn a_server_deletes_what_is_older_than_the_policy_wants_kept() {
+    let home = used().await;
+    let age = "UPDATE calls SET time_ms = 1000 WHERE seq < 4";
+    Connection::open(home.path("ledger.db")).unwrap().execute_batch(age).unwrap();
+    let policy = |days: u32| format!("version = \"1\"\ndefault = \"allow\"\n[ledger]\nkeep_days = {days}\n");
+    home.policy(&policy(30));
+    let refused = home.run(&["policy", "check"]).await;
+    assert!(refused.code == 1 && refused.stderr.contains("line 4, column 13: /ledger/keep_days"), "{refused:?}");
+    home.policy("version = \"1\"\ndefault = \"allow\"\n");
+    let client = home.connect().await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    client.close().await;
+    assert_eq!(seqs(&lines(&home, &[]).await), [1, 2, 3, 4, 5, 6, 7], "nothing is deleted unasked");
+    home.policy(&policy(31));
+    let client = home.connect().await;
+    assert_eq!(lines(&home, &[]).await.len(), 7, "a start does not wait for it");
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    client.close().await;
+    assert_eq!(seqs(&lines(&home, &[]).await), [4, 5, 6, 7]);
+    is_whole(&home).await;
+}
+
+#[tokio::test]
 async fn a_pruned_ledger_is_whole_and_goes_on() {
     let home = used().await;
     let Finished { code, stderr, .. } = home.run(&["audit", "prune", "--older-than", "30d"]).await;

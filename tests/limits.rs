@@ -21,6 +21,7 @@ use std::{
 };
 
 const LEDGER: &str = "PLEX_MCP_TEST_LEDGER";
+const ATTEMPTS: &str = "PLEX_MCP_TEST_ATTEMPTS";
 const EVIDENCE: &str = "PLEX_MCP_TEST_EVIDENCE";
 const MAX: usize = 5;
 const WINDOW_NS: i64 = 1_000_000_000;
@@ -41,6 +42,12 @@ fn path_in(variable: &str) -> Option<PathBuf> {
     std::env::var_os(variable).map(PathBuf::from)
 }
 
+/// How many attempts a server is to make without a pause.
+fn attempts() -> Option<u64> {
+    #[expect(clippy::disallowed_methods, reason = "how the test tells its other processes how much to do")]
+    std::env::var(ATTEMPTS).ok()?.parse().ok()
+}
+
 /// One server: calls as often as it can, and writes down between which two moments each call was admitted.
 #[tokio::test]
 #[ignore = "run by the test below, in processes of its own"]
@@ -50,7 +57,8 @@ async fn hammer() {
     let clock = SystemClock::new();
     let mut evidence = OpenOptions::new().append(true).create(true).open(evidence).unwrap();
     let arguments = serde_json::Map::new();
-    loop {
+    // Where no number is given it goes on until it is killed.
+    for _ in 0..attempts().unwrap_or(u64::MAX) {
         let request = Request { subject: SEARCH, arguments: Ok(&arguments), session: "s", client: None };
         let before = clock.now().uptime_ns;
         match guard.admit::<Read>(request).await {
@@ -61,6 +69,7 @@ async fn hammer() {
                     Settlement { outcome: Outcome::Ok, affected: Affected::default(), used: None, nothing_sent: false };
                 guard.settle(permit, end).await.unwrap();
             }
+            Err(NotAdmitted::Refused(_)) if attempts().is_some() => {}
             Err(NotAdmitted::Refused(refusal)) => {
                 let wait = refusal.retry_after.unwrap_or(Duration::from_millis(1));
                 // Some wait as they are told, some come back at once.
@@ -137,4 +146,39 @@ fn killed_servers_never_add_up_to_more_than_the_limit() {
     let allowed: i64 =
         database.query_row("SELECT count(*) FROM calls WHERE decision = 'allow'", [], |row| row.get(0)).unwrap();
     assert_eq!(allowed, i64::try_from(takes.len()).unwrap());
+}
+
+/// `cargo bench --bench windows` does the same with a million attempts.
+#[test]
+fn eight_servers_that_never_wait_stay_within_the_limit_and_lose_no_attempt() {
+    const EACH: u64 = 500;
+    let dir = tempfile::tempdir().unwrap();
+    let (ledger, evidence) = (dir.path().join("ledger.db"), dir.path().join("evidence"));
+    let mut servers: Vec<Child> = (0..8)
+        .map(|_| {
+            let mut server = Command::new(std::env::current_exe().unwrap());
+            server.args(["--exact", "hammer", "--ignored"]).env(LEDGER, &ledger).env(EVIDENCE, &evidence);
+            server.env(ATTEMPTS, EACH.to_string()).stdout(Stdio::null()).spawn().unwrap()
+        })
+        .collect();
+    for server in &mut servers {
+        assert!(server.wait().unwrap().success());
+    }
+    let database = rusqlite::Connection::open(&ledger).unwrap();
+    let takes: Vec<i64> = database
+        .prepare("SELECT uptime_ns FROM takes ORDER BY uptime_ns")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    for window in takes.windows(MAX + 1) {
+        assert!(window[MAX] - window[0] >= WINDOW_NS, "{} takes within {} ns", MAX + 1, window[MAX] - window[0]);
+    }
+    let number = |query: &str| database.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap().unsigned_abs();
+    assert_eq!(number("SELECT sum(repeats) FROM calls"), 8 * EACH, "an attempt is missing");
+    assert_eq!(number("SELECT count(*) FROM calls WHERE decision = 'allow'"), takes.len() as u64);
+    assert!(takes.len() >= MAX, "the limit was used, not only kept");
+    let refused = number("SELECT count(*) FROM calls WHERE decision <> 'allow'");
+    assert!(refused < 8 * EACH / 4, "{refused} rows of refusals that are alike");
 }

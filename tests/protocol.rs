@@ -12,7 +12,7 @@
 mod support;
 
 use plex_mcp::demo::{Deviations, Options, SampleLibrary};
-use plex_mcp::guard::{Decision, Outcome};
+use plex_mcp::guard::{Decision, Kind, Outcome};
 use rmcp::model::ProtocolVersion;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -103,9 +103,10 @@ async fn tools_are_described_in_full_and_plainly() {
         assert!(about.len() > 40 && about.ends_with('.') && !about.contains('\n'), "{}: {about}", tool.name);
         assert!(tool.title.as_deref().is_some_and(|title| !title.is_empty()));
         let annotations = tool.annotations.as_ref().unwrap();
-        let expected = !matches!(&*tool.name, "export_library");
-        assert_eq!(annotations.read_only_hint, Some(expected), "{}", tool.name);
-        assert_eq!(annotations.destructive_hint, Some(false), "{}", tool.name);
+        // Clients are told what the policy takes the tool for.
+        let kind = plex_mcp::tools::find(&tool.name).unwrap().subject.kind;
+        assert_eq!(annotations.read_only_hint, Some(kind == Kind::Read), "{}", tool.name);
+        assert_eq!(annotations.destructive_hint, Some(kind == Kind::Destructive), "{}", tool.name);
         assert!(annotations.idempotent_hint.is_some() && annotations.open_world_hint == Some(true));
         let (input, output) = (json!(tool.input_schema), json!(tool.output_schema));
         assert_eq!(input["type"], "object", "{}", tool.name);
@@ -114,7 +115,18 @@ async fn tools_are_described_in_full_and_plainly() {
         assert_eq!(output["type"], "object", "{}", tool.name);
         // An error has structured content too, and some clients hold it against the schema.
         assert_eq!((output.get("required"), output.get("additionalProperties")), (None, None), "{}", tool.name);
-        for name in ["code", "message", "fields", "denied", "tool", "rule", "reason", "retryAfterSeconds", "callId"] {
+        for name in [
+            "code",
+            "message",
+            "fields",
+            "denied",
+            "tool",
+            "rule",
+            "reason",
+            "retryAfterSeconds",
+            "approvalId",
+            "callId",
+        ] {
             assert!(output["properties"].get(name).is_none(), "{}: {name} is a name that errors use", tool.name);
         }
         faults(&format!("{} in", tool.name), &input, true, &mut found);

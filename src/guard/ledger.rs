@@ -36,7 +36,7 @@ use super::{
     plan::{Affected, Amounts, Outcome, Settlement},
     subject::Kind,
 };
-use flood::Floods;
+use flood::{Fate, Floods};
 use serde_json::{Map, Value};
 use std::{
     path::{Path, PathBuf},
@@ -253,6 +253,15 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    /// Says what the call would touch.
+    #[must_use]
+    pub(super) fn about(mut self, affected: &Affected) -> Self {
+        if let Some(row) = &mut self.row {
+            row.affected = affected.clone();
+        }
+        self
+    }
+
     /// The digest of the call's arguments.
     pub(super) fn arguments(&self) -> Option<&str> {
         self.row.as_deref().and_then(|row| row.digest.as_deref())
@@ -280,13 +289,19 @@ impl Draft {
         self.closes = Some(id.to_owned());
     }
 
-    /// Ends the call with a row of that decision.
+    /// Ends the call with a row of that decision, or with one more on the row that all share that are alike.
     pub(super) async fn refuse(mut self, decision: Decision, rule: Option<&str>) -> Result<(), LedgerError> {
         let Some(mut row) = self.row.take() else { return Ok(()) };
         row.decision = decision;
         row.rule = rule.map(ToOwned::to_owned);
-        let closes = self.closes.take();
-        self.ledger.request(|reply| Job::Note { row, closes, reply: Some(reply) }).await
+        if let Some(id) = self.closes.take() {
+            return self.ledger.request(|reply| Job::Note { row, closes: Some(id), reply: Some(reply) }).await;
+        }
+        match self.ledger.shared.floods.refused(row, Instant::now()) {
+            Fate::Write(row) => self.ledger.request(|reply| Job::Note { row, closes: None, reply: Some(reply) }).await,
+            Fate::Begun => self.ledger.send(Job::Flush),
+            Fate::Counted => Ok(()),
+        }
     }
 
     /// Looks whether the limits would let the call pass, and takes nothing. Where they would not, the call ends with a row.

@@ -336,7 +336,8 @@ async fn the_gate_counts_every_attempt_and_its_refusals_share_a_row() {
     let gate: Vec<_> = rows.iter().filter(|row| row.rule.as_deref() == Some("/all_tools/attempts")).collect();
     assert_eq!(gate.iter().map(|row| row.repeats).sum::<u64>(), 40);
     assert!(gate.len() <= 3, "{}", gate.len());
-    assert_eq!(rows.iter().filter(|row| row.decision == Decision::Deny).count(), 3);
+    let denied: Vec<u64> = rows.iter().filter(|row| row.decision == Decision::Deny).map(|row| row.repeats).collect();
+    assert_eq!(denied, [1, 2], "the first at once, those that are like it as one");
 }
 
 #[tokio::test]
@@ -384,7 +385,7 @@ async fn a_malformed_frame_is_recorded_and_a_flood_of_them_counted() {
         place.guard.record_malformed("s1", None, "arguments is no object").await;
     }
     let rows = place.rows().await;
-    assert_eq!(rows.len(), 2);
+    assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].decision, rows[0].kind, rows[0].tool.as_str()), (Decision::Invalid, None, ""));
     assert_eq!(rows[0].note.as_deref(), Some("arguments is no object"));
     tokio::time::sleep(Duration::from_millis(1300)).await;

@@ -153,7 +153,8 @@ impl Store {
         Ok(done)
     }
 
-    /// Counts all limits, and takes from all of them or from none, with the row and the approval, in one transaction.
+    /// Counts all limits, and takes from all of them with the row and the approval in one transaction, or from none: then the
+    /// row says which limit refused, and is still to be written.
     pub(super) fn admit(
         &mut self,
         row: &mut Row,
@@ -199,10 +200,8 @@ impl Store {
         if let Some((ask, over)) = refused {
             row.decision = Decision::Limit;
             row.rule = asks.get(ask).map(|ask| ask.limit.rule.clone());
-            let row = row::insert(&tx, row, time_ms)?;
-            let link = self.chain.append(&tx, Event::Whole, row.seq, None, row.all())?;
+            // What this boot was widened to stays.
             tx.commit()?;
-            self.chain.committed(link);
             return Ok(Judged::Over { ask, over });
         }
         // Until it is settled, and for ever if this process is killed before that.
@@ -229,13 +228,8 @@ impl Store {
         Ok(Judged::Passed { seq, takes })
     }
 
-    /// Looks whether the limits on calls are used up already; where one is, the row is written.
-    pub(super) fn look(
-        &mut self,
-        row: &mut Row,
-        asks: &[Ask],
-        closes: Option<&str>,
-    ) -> Result<Option<(usize, Over)>, LedgerError> {
+    /// Looks whether the limits on calls are used up already; where one is, the row says so and is still to be written.
+    pub(super) fn look(&mut self, row: &mut Row, asks: &[Ask]) -> Result<Option<(usize, Over)>, LedgerError> {
         self.in_place()?;
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Deferred)?;
         let now = self.clock.now();
@@ -246,7 +240,6 @@ impl Store {
         if let Some((ask, _)) = refused {
             row.decision = Decision::Limit;
             row.rule = asks.get(ask).map(|ask| ask.limit.rule.clone());
-            self.insert(row, closes)?;
         }
         Ok(refused)
     }

@@ -112,15 +112,15 @@ async fn a_call_that_waited_too_long_is_not_let_through_later() {
 async fn rows_are_read_in_order_from_where_one_stopped() {
     let Place { guard, ledger, dir: _dir } = place();
     let none = Map::new();
-    for _ in 0..5 {
+    for _ in 0..4 {
         let _ = guard.admit::<Read>(request(READ, &none)).await;
     }
     let rows = ledger.rows(0, 2).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2]);
     let rows = ledger.rows(2, 100).await.unwrap();
-    assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [3, 4, 5]);
+    assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [3, 4]);
     let decisions: Vec<_> = rows.iter().map(|row| row.decision).collect();
-    assert_eq!(decisions, [Decision::Allow, Decision::Limit, Decision::Limit]);
+    assert_eq!(decisions, [Decision::Allow, Decision::Limit]);
 }
 
 #[tokio::test]

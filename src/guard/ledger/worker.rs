@@ -3,7 +3,7 @@
 use super::{
     Admission, Draft, Entry, Ledger, LedgerError, Looked, Settling,
     approvals::{Approvable, Found, Granted, NewQuestion},
-    flood::Floods,
+    flood::{FLOOD, Fate, Floods},
     recall::Recalled,
     report,
     row::{Decision, Row},
@@ -18,9 +18,6 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
-
-/// Refusals that are alike are gathered for that long.
-const FLOOD: Duration = Duration::from_secs(1);
 
 /// The head of the chain may lag behind that long: one write is then for all rows of a burst, and no call waits for it.
 const HEAD: Duration = Duration::from_millis(10);
@@ -84,7 +81,7 @@ pub(super) enum Job {
     Recall { call_id: String, grant: String, reply: Reply<Option<Recalled>> },
     /// Delete some of the rows that are older than that.
     Prune { older_than: Duration, reply: Reply<u64> },
-    /// Write what is counted in a second from now.
+    /// Wake up: something was counted that is to be written.
     Flush,
 }
 
@@ -97,8 +94,7 @@ pub(super) fn run(mut store: Store, jobs: &Receiver<Job>, floods: &Floods) {
             Some(at) => jobs.recv_timeout(at.saturating_duration_since(Instant::now())),
         };
         match job {
-            Ok(Job::Flush) => flush_at = flush_at.or(Some(Instant::now() + FLOOD)),
-            Ok(job) => serve(&mut store, job),
+            Ok(job) => serve(&mut store, floods, job),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
@@ -106,6 +102,9 @@ pub(super) fn run(mut store: Store, jobs: &Receiver<Job>, floods: &Floods) {
         if flush_at.is_some_and(|at| at <= now) {
             flush_at = None;
             flush(&mut store, floods);
+        }
+        if floods.is_waiting(now) {
+            flush_at = flush_at.or(Some(now + FLOOD));
         }
         if head_at.is_some_and(|at| at <= now) {
             store.keep_head();
@@ -119,12 +118,23 @@ pub(super) fn run(mut store: Store, jobs: &Receiver<Job>, floods: &Floods) {
 }
 
 fn flush(store: &mut Store, floods: &Floods) {
-    for row in floods.drain() {
+    for row in floods.drain(Instant::now()) {
         report(store.insert(&row, None));
     }
 }
 
-fn serve(store: &mut Store, job: Job) {
+/// Writes the refusal that a limit made, with the question that ends with it, or counts it.
+fn refused(store: &mut Store, floods: &Floods, row: Box<Row>, closes: Option<&str>) -> Result<(), LedgerError> {
+    if closes.is_some() {
+        return store.insert(&row, closes);
+    }
+    match floods.refused(row, Instant::now()) {
+        Fate::Write(row) => store.insert(&row, None),
+        Fate::Begun | Fate::Counted => Ok(()),
+    }
+}
+
+fn serve(store: &mut Store, floods: &Floods, job: Job) {
     match job {
         Job::Admit { mut row, asks, approved, ledger, started, reply } => {
             if !reply.is_waited_for() {
@@ -144,6 +154,7 @@ fn serve(store: &mut Store, job: Job) {
                     settled: false,
                 })),
                 Judged::Over { ask, over } => {
+                    refused(store, floods, row, None)?;
                     let limit = asks.into_iter().nth(ask).ok_or(LedgerError::Stopped)?.limit;
                     Ok(Admission::Over { limit, over })
                 }
@@ -157,14 +168,14 @@ fn serve(store: &mut Store, job: Job) {
             if !reply.is_waited_for() {
                 return give_up(store, *row, None, reply.unheard());
             }
-            let looked = store.look(&mut row, &asks, draft.closes.as_deref()).map(|refused| {
-                if let Some((limit, over)) =
-                    refused.and_then(|(ask, over)| Some((asks.into_iter().nth(ask)?.limit, over)))
+            let looked = store.look(&mut row, &asks).and_then(|over| {
+                if let Some((limit, over)) = over.and_then(|(ask, over)| Some((asks.into_iter().nth(ask)?.limit, over)))
                 {
-                    return Looked::Over { limit, over };
+                    refused(store, floods, row, draft.closes.as_deref())?;
+                    return Ok(Looked::Over { limit, over });
                 }
                 draft.row = Some(row);
-                Looked::Passes(draft)
+                Ok(Looked::Passes(draft))
             });
             // A draft that finds no one waiting ends its call when it is dropped here.
             drop(reply.answer.send(looked));

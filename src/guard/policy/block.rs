@@ -51,13 +51,21 @@ pub(super) struct Blocks<'c> {
     pub(super) catalogue: Catalogue<'c>,
     pub(super) arguments: HashMap<&'static str, Vec<Argument>>,
     pub(super) limits: Limits,
+    /// Whether a grant's block may yet allow what the policy's own refuse.
+    pub(super) may_be_relaxed: bool,
     /// Each with the place it is about.
     pub(super) warnings: Vec<(usize, String)>,
 }
 
 impl<'c> Blocks<'c> {
     pub(super) fn new(catalogue: Catalogue<'c>) -> Self {
-        Self { catalogue, arguments: HashMap::new(), limits: Limits::default(), warnings: Vec::new() }
+        Self {
+            catalogue,
+            arguments: HashMap::new(),
+            limits: Limits::default(),
+            may_be_relaxed: false,
+            warnings: Vec::new(),
+        }
     }
 
     /// The blocks of kinds, services and tools that a table holds.
@@ -92,7 +100,13 @@ impl<'c> Blocks<'c> {
                 reader.keys(&block, keys::TOOL);
                 let kind = catalogue.subjects().iter().find(|subject| subject.tool == tool).map(|found| found.kind);
                 let reach = Reach::of(catalogue, kind, |subject| subject.tool == tool);
-                level.tools.insert(tool.to_owned(), self.block(reader, &block, &reach));
+                let rules = self.block(reader, &block, &reach);
+                let has_more = !rules.conditions.is_empty() || !rules.limits.is_empty();
+                if rules.action == Some(Action::Deny) && has_more && !self.may_be_relaxed {
+                    let remark = "action = \"deny\" refuses every call, so its conditions and limits are never asked";
+                    self.warnings.push((node.start(), format!("{}: {remark}", block.at)));
+                }
+                level.tools.insert(tool.to_owned(), rules);
             }
         }
         level

@@ -135,7 +135,12 @@ impl Blocks<'_> {
             self.warnings.push((node.start(), format!("{}: {remark}", node.at)));
         }
         let Looks::Argument(name) = looks else { return };
-        let choices: Vec<&str> = aims.iter().flat_map(|aim| &aim.choices).map(String::as_str).collect();
+        let mut choices: Vec<&str> = Vec::new();
+        for choice in aims.iter().flat_map(|aim| &aim.choices) {
+            if !choices.contains(&choice.as_str()) {
+                choices.push(choice);
+            }
+        }
         let open = aims.iter().any(|aim| aim.choices.is_empty());
         if open || !matches!(test, Test::Eq(_) | Test::Neq(_) | Test::In(_) | Test::NotIn(_)) {
             return;

@@ -68,7 +68,9 @@ impl Document {
         document.read_hide(reader, &root, catalogue);
 
         let all_tools = reader.table_at(&root, "all_tools");
+        blocks.may_be_relaxed = root.get("grants").is_some();
         document.level = blocks.level(reader, &root);
+        blocks.may_be_relaxed = false;
         if let Some(table) = all_tools {
             reader.keys(&table, keys::ALL_TOOLS);
             document.attempts = reader.table_at(&table, "attempts").and_then(|table| read_attempts(reader, &table));

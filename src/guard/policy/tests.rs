@@ -183,6 +183,20 @@ fn a_limit_that_lets_nothing_pass_is_warned_of() {
 }
 
 #[test]
+fn rules_that_a_denial_keeps_from_being_asked_are_warned_of() {
+    let rules = "[tools.export_library]\naction = \"deny\"\nrate_limit = { max = 1, window = 1 }\n";
+    let warned = |rest: &str| parse(&format!("version = \"1\"\n{rules}{rest}")).warnings().len();
+    assert_eq!(warned(""), 1);
+    assert!(
+        parse(&format!("version = \"1\"\n{rules}")).warnings()[0].contains("/tools/export_library: action = \"deny\"")
+    );
+    // A grant may allow what they are for.
+    assert_eq!(warned("[grants.kitchen.tools.export_library]\naction = \"allow\"\n"), 0);
+    let of_grant = "[grants.kitchen.tools.search_media]\naction = \"deny\"\nrate_limit = { max = 1, window = 1 }\n";
+    assert_eq!(warned(of_grant), 1, "nothing is more specific than a grant's own block");
+}
+
+#[test]
 fn the_most_specific_block_that_states_an_action_decides() {
     let levels = [
         ("", Action::Deny, "/default"),

@@ -214,11 +214,11 @@ proptest! {
             match step {
                 Step::Pass(seconds) => place.clock.pass(seconds * SECOND),
                 Step::Ask(way, binding) => {
-                    if let Found::Open(id) = store.ask(&question(way, &binding.to_string())).unwrap() {
-                        if !ids.contains(&id) {
-                            ids.push(id.clone());
-                            known.insert(id, Known { way, binding, said: Said::Nothing, at_ns: now_ns, gone: false });
-                        }
+                    if let Found::Open(id) = store.ask(&question(way, &binding.to_string())).unwrap()
+                        && !ids.contains(&id)
+                    {
+                        ids.push(id.clone());
+                        known.insert(id, Known { way, binding, said: Said::Nothing, at_ns: now_ns, gone: false });
                     }
                 }
                 Step::Decide(which, yes) => {

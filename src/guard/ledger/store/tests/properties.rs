@@ -226,7 +226,7 @@ proptest! {
             let max = if i == lowered % base.len() { l.max.saturating_sub(by) } else { l.max };
             limit(&l.counter, l.unit, l.window.as_secs(), max, l.scope)
         }).collect();
-        let mut refuses = |limits: &[Arc<Limit>]| run.stores[1].look(&mut row(), &asks(limits, "a", items), None).unwrap().is_some();
+        let mut refuses = |limits: &[Arc<Limit>]| run.stores[1].look(&mut row(), &asks(limits, "a", items)).unwrap().is_some();
         if refuses(&base) {
             prop_assert!(refuses(&more) && refuses(&lower));
         }
