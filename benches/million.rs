@@ -20,14 +20,13 @@ use plex_mcp::{
         pager::{PageCount, Pager},
     },
 };
-use std::{
-    io::{BufRead as _, BufReader},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+use process::{TOKEN, median, run, serve};
+use std::process::Command;
+
+#[path = "support/process.rs"]
+mod process;
 
 const ROUNDS: usize = 3;
-const TOKEN: &str = "sample-token";
 
 #[derive(clap::Parser)]
 struct Flags {
@@ -54,7 +53,7 @@ fn main() {
 }
 
 fn measure(movies: &str, latency: &str) {
-    let (mut server, url) = serve(movies, latency);
+    let (mut server, url) = serve(&["--movies", movies, "--latency-ms", latency]);
     let home = tempfile::tempdir().unwrap();
     let drop = |ahead: &str| {
         let mut drop = Command::new(std::env::current_exe().unwrap());
@@ -90,43 +89,6 @@ fn measure(movies: &str, latency: &str) {
     );
     println!("  export, items a second        {:7.0}", movies.parse::<f64>().unwrap() / export);
     println!("  export, peak memory           {:7?} kB", memory.iter().max());
-}
-
-/// A sample server in a process of its own.
-fn serve(movies: &str, latency: &str) -> (Child, String) {
-    let mut server = Command::new(env!("CARGO_BIN_EXE_plex-mcp"))
-        .args(["demo", "--serve", "--movies", movies, "--latency-ms", latency, "--token", TOKEN])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut first = String::new();
-    BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
-    let url = first.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
-    (server, url)
-}
-
-/// Runs to the end and tells the time, and on Linux the peak memory in kilobytes.
-fn run(command: &mut Command) -> (Duration, Option<u64>) {
-    let begin = Instant::now();
-    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = None;
-    let ended = loop {
-        if let Some(ended) = child.try_wait().unwrap() {
-            break ended;
-        }
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        peak = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).or(peak);
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    assert!(ended.success(), "{ended}");
-    (begin.elapsed(), peak)
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times.swap_remove(times.len() / 2)
 }
 
 /// The same pages by the same client, looked at no further than to their first tag.

@@ -4,8 +4,9 @@ mod retention;
 mod watch;
 
 use crate::{
+    arr::{Arr, ArrError, Dialect, RADARR, SONARR},
     config::{
-        Config, PolicyFileError, PolicySource, SettingError, Stamp,
+        ArrServer, Config, PolicyFileError, PolicySource, SettingError, Stamp,
         permissions::{PermissionError, check_secret, check_unchangeable},
         read_policy_file,
     },
@@ -45,6 +46,8 @@ pub struct App {
     pub(crate) activity: Activity,
     /// This very value, for tasks that outlive a call.
     own: Weak<Self>,
+    sonarr: OnceCell<Arr>,
+    radarr: OnceCell<Arr>,
     discover: OnceCell<Discover>,
     /// Counts how often other tools came to be listed.
     pub(crate) relisted: Sender<u64>,
@@ -110,6 +113,17 @@ pub enum TraktUnavailable {
     /// The client can't be made of the settings.
     #[error(transparent)]
     Client(#[from] TraktError),
+}
+
+/// Why Sonarr or Radarr can't be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ArrUnavailable {
+    /// The settings name no server.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The client can't be made of the settings.
+    #[error(transparent)]
+    Client(#[from] ArrError),
 }
 
 /// The policy that `source` names.
@@ -199,6 +213,8 @@ impl App {
             trakt: OnceCell::new(),
             activity: Activity::default(),
             own: Weak::clone(own),
+            sonarr: OnceCell::new(),
+            radarr: OnceCell::new(),
             discover: OnceCell::new(),
             relisted: Sender::default(),
             watch: Mutex::new(Some(watch)),
@@ -224,6 +240,14 @@ impl App {
             && matches!(server.tls, crate::config::TlsTrust::Anything)
         {
             tracing::warn!("PLEX_INSECURE_TLS is on: the certificate of the Plex server is not checked");
+        }
+        // What is not set is not wanted.
+        for server in [&self.config.arr.sonarr, &self.config.arr.radarr] {
+            if let Err(error) = server
+                && !error.is_unset_address()
+            {
+                tracing::error!("{error}");
+            }
         }
         if let Err(error) = &self.config.discover {
             tracing::error!("{error}");
@@ -266,4 +290,25 @@ impl App {
         let discover = self.discover.get_or_try_init(|| async { Discover::new(address, server) }).await?;
         Ok(discover.for_call(sent))
     }
+
+    /// The client of Sonarr for one call.
+    pub(crate) async fn sonarr(&self, sent: &Sent) -> Result<Arr, ArrUnavailable> {
+        client(&self.sonarr, &SONARR, self.config.arr.sonarr.as_ref(), sent).await
+    }
+
+    /// The client of Radarr for one call.
+    pub(crate) async fn radarr(&self, sent: &Sent) -> Result<Arr, ArrUnavailable> {
+        client(&self.radarr, &RADARR, self.config.arr.radarr.as_ref(), sent).await
+    }
+}
+
+async fn client(
+    made: &OnceCell<Arr>,
+    dialect: &'static Dialect,
+    server: Result<&ArrServer, &SettingError>,
+    sent: &Sent,
+) -> Result<Arr, ArrUnavailable> {
+    let server = server.map_err(Clone::clone)?;
+    let arr = made.get_or_try_init(|| async { Arr::new(dialect, server) }).await?;
+    Ok(arr.for_call(sent))
 }

@@ -159,6 +159,13 @@ pub enum SettingError {
     },
 }
 
+impl SettingError {
+    /// Whether the service was not set up at all: it has no address.
+    pub fn is_unset_address(&self) -> bool {
+        matches!(self, Self::Unset { variable, .. } if variable.ends_with("_URL"))
+    }
+}
+
 /// Which server certificates are trusted.
 #[derive(Clone, Debug)]
 pub enum TlsTrust {

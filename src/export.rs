@@ -36,6 +36,17 @@ pub enum ExportError {
     /// There is something of that name that can't be replaced.
     #[error("{0} is not a file: choose another outputPath")]
     NotAFile(String),
+    /// There is no such file to be read.
+    #[error("there is no file {0} in the exports directory")]
+    NotThere(String),
+    /// A file that is to be read is too large.
+    #[error("the file {name} has more than {} MB", .most >> 20)]
+    TooLarge {
+        /// Its name.
+        name: String,
+        /// The limit in bytes.
+        most: usize,
+    },
     /// A folder of the path is a link or a file.
     #[error("{0} is not a folder of the exports directory: choose another outputPath")]
     NotAFolder(String),
@@ -72,7 +83,8 @@ impl ExportError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Exists(_) => "already_exists",
-            Self::Name(_) | Self::NotAFile(_) | Self::NotAFolder(_) => "invalid_argument",
+            Self::NotThere(_) => "not_found",
+            Self::TooLarge { .. } | Self::Name(_) | Self::NotAFile(_) | Self::NotAFolder(_) => "invalid_argument",
             Self::Directory { .. } | Self::Write(_) => "not_writable",
             Self::Plex(error) => error.code(),
             Self::Cap { .. } | Self::Reserved(_) => "export_limit",

@@ -4,6 +4,7 @@
 mod answer;
 mod error;
 mod pace;
+pub mod public;
 mod request;
 mod tls;
 

@@ -14,6 +14,7 @@ pub mod lenient;
 pub mod lookup;
 pub mod pager;
 pub mod playlists;
+pub mod posters;
 pub mod redaction;
 pub mod sessions;
 pub mod stream;

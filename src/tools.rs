@@ -5,6 +5,7 @@
 //! names, the table in the README) derives from the list below.
 
 pub mod arguments;
+pub mod arr;
 pub mod call;
 pub mod change;
 pub mod edit;
@@ -34,7 +35,7 @@ use std::{future::Future, panic::AssertUnwindSafe, sync::LazyLock, time::Duratio
 
 /// Every group of tools.
 pub const GROUPS: &[&[ToolDef]] =
-    &[library::TOOLS, watch::TOOLS, playlists::TOOLS, edit::TOOLS, trakt::TOOLS, guard::TOOLS];
+    &[library::TOOLS, watch::TOOLS, playlists::TOOLS, edit::TOOLS, trakt::TOOLS, arr::TOOLS, guard::TOOLS];
 
 /// A tool of this server.
 pub trait Tool: JsonSchema + 'static {
@@ -46,6 +47,8 @@ pub trait Tool: JsonSchema + 'static {
     const SERVICE: Service = Service::Plex;
     /// Whether the same call again changes nothing more.
     const IDEMPOTENT: bool = matches!(<Self::Effect as Effect>::KIND, Kind::Read);
+    /// Other names that arguments are taken under, each with the name that it means: those of the public Plex MCP server.
+    const ALSO: &'static [(&'static str, &'static str)] = &[];
     /// How long a call may take.
     const TIME_LIMIT: Duration = Duration::from_secs(60);
     /// What a call may do: `Read`, `Write` or `Destroy`.
@@ -73,6 +76,7 @@ pub struct ToolDef {
     kind: Kind,
     service: Service,
     idempotent: bool,
+    also: &'static [(&'static str, &'static str)],
     describe: fn() -> schema::Described,
     decodes: Decodes,
     handle: Handler,
@@ -87,6 +91,7 @@ impl ToolDef {
             kind: <T::Effect as Effect>::KIND,
             service: T::SERVICE,
             idempotent: T::IDEMPOTENT,
+            also: T::ALSO,
             describe: schema::describe::<T>,
             decodes: |map| decode::<T::Args>(map).map(drop),
             handle: handle::<T>,
@@ -116,6 +121,7 @@ pub struct ToolInfo {
     pub input: Map<String, Value>,
     /// JSON schema of the result.
     pub output: Map<String, Value>,
+    also: &'static [(&'static str, &'static str)],
     decodes: Decodes,
     handle: Handler,
 }
@@ -135,6 +141,7 @@ static TOOLS: LazyLock<Vec<ToolInfo>> = LazyLock::new(|| {
                 description: described.description,
                 input: described.input,
                 output: described.output,
+                also: def.also,
                 decodes: def.decodes,
                 handle: def.handle,
             }
@@ -164,7 +171,7 @@ pub fn catalogue() -> Catalogue<'static> {
 impl ToolInfo {
     /// What a call with these arguments means, defaults filled in: what the policy judges.
     pub fn read(&self, given: Map<String, Value>) -> Result<Map<String, Value>, ArgumentErrors> {
-        let map = arguments::read(&self.input, given)?;
+        let map = arguments::read(&self.input, arguments::renamed(given, self.also))?;
         (self.decodes)(&map)?;
         Ok(map)
     }
@@ -189,6 +196,7 @@ fn handle<'a, T: Tool>(
     given: Map<String, Value>,
 ) -> BoxFuture<'a, Answer> {
     async move {
+        let given = arguments::renamed(given, T::ALSO);
         let read = arguments::read(&info.input, given).and_then(|map| Ok((decode::<T::Args>(&map)?, map)));
         let text = read.as_ref().err().map(ToString::to_string);
         let request = Request {
@@ -269,6 +277,7 @@ fn outcome(error: Option<&ToolError>, kind: Kind) -> Outcome {
         Some(ToolError::Cancelled) => Outcome::Cancelled,
         Some(ToolError::Unsettled { .. }) => Outcome::Unknown,
         Some(ToolError::TimedOut(_) | ToolError::Internal) if kind != Kind::Read => Outcome::Unknown,
+        Some(ToolError::Arr(error)) if kind != Kind::Read && error.leaves_unknown() => Outcome::Unknown,
         Some(_) => Outcome::Failed,
     }
 }

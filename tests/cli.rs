@@ -375,9 +375,14 @@ async fn a_demo_that_serves_prints_a_configuration_that_works_until_it_is_interr
         .collect();
     assert!(said.iter().any(|line| line.trim().starts_with("claude mcp add plex --env PLEX_URL=http://127.0.0.1:")));
 
-    let mut client = Command::new(entry["command"].as_str().unwrap());
-    client.current_dir(home.dir.path()).env_clear().env("HOME", home.dir.path()).envs(env.iter().copied());
-    let finished = Finished::of(client.args(["call", "get_libraries"])).await.done();
+    let call = async |tool: &str| {
+        let mut client = Command::new(entry["command"].as_str().unwrap());
+        client.current_dir(home.dir.path()).env_clear().env("HOME", home.dir.path()).envs(env.iter().copied());
+        Finished::of(client.args(["call", tool])).await.done()
+    };
+    let status: Value = serde_json::from_str(&call("arr_get_status").await).unwrap();
+    assert_eq!(status["ok"], true, "Sonarr and Radarr are there too: {status}");
+    let finished = call("get_libraries").await;
     assert_eq!(
         serde_json::from_str::<Value>(&finished).unwrap()["libraries"][0]["count"],
         9,

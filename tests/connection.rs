@@ -66,7 +66,8 @@ async fn a_refused_token_is_told_in_words_without_the_servers_page_and_once() {
             assert!(!text.contains('<') && !text.contains("script") && !text.contains('\n'), "{tool}: {text}");
             assert!(text.contains("refused the token") && text.contains("PLEX_TOKEN"), "{tool}: {text}");
             let requests = server.count() - before;
-            assert!((1..=2).contains(&requests), "{tool} with {status}: {requests} requests");
+            // Some tools ask for several things at once; none asks again for what was refused.
+            assert!((1..=3).contains(&requests), "{tool} with {status}: {requests} requests");
         }
         client.close().await;
     }

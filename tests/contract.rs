@@ -50,6 +50,12 @@ const KNOWN: &[Known] = &[
         reason: "the description names viewedAt and says that it is of the form viewedAt>=12456789",
     },
     Known {
+        method: "PUT",
+        path: "/library/sections/{sectionId}/all",
+        parameters: &["id"],
+        reason: "the description's examples have it: which of the library's items are edited",
+    },
+    Known {
         method: "GET",
         path: "/devices",
         parameters: &[],

@@ -332,3 +332,293 @@ async fn what_broke_off_in_the_middle_is_taken_back_as_far_as_it_came() {
     assert_eq!(watched(&leaves(&plex, HALF).await), before);
     client.close().await;
 }
+
+fn words(item: &Value, family: &str) -> Vec<String> {
+    array(&item[family]).iter().map(|tag| tag["tag"].as_str().unwrap().to_owned()).collect()
+}
+
+/// An item without what every edit changes.
+async fn stable(plex: &SamplePlex, key: &str) -> Value {
+    let mut item = item(plex, key).await;
+    let fields = item.as_object_mut().unwrap();
+    for name in ["updatedAt", "thumb", "art", "Image"] {
+        fields.remove(name);
+    }
+    // The ids of tags that were written anew are others.
+    for family in ["Genre", "Collection", "Director", "Role"] {
+        for tag in fields.get_mut(family).and_then(Value::as_array_mut).into_iter().flatten() {
+            for name in ["id", "filter", "thumb"] {
+                tag.as_object_mut().unwrap().remove(name);
+            }
+        }
+    }
+    fields.retain(|_, value| value != "");
+    if fields.get("Collection").is_some_and(|tags| array(tags).is_empty()) {
+        fields.remove("Collection");
+    }
+    item
+}
+
+#[tokio::test]
+async fn fields_are_set_locked_emptied_and_given_back() {
+    let (plex, home) = home(Options::default()).await;
+    let client = home.connect().await;
+    let before = stable(&plex, SEEN).await;
+    let arguments = json!({
+        "ratingKey": SEEN, "title": "A + B & 100%", "sortTitle": "a b", "summary": "Two\nlines, \"quoted\" & più", "year": 1999,
+        "contentRating": "PG", "rating": 4.2, "studio": "Own", "clear": ["tagline"],
+    });
+    let edited = client.call("update_metadata", arguments.clone()).await;
+    let names = ["title", "sortTitle", "summary", "year", "contentRating", "rating", "tagline", "studio"];
+    assert_eq!(edited["appliedFields"], json!(names), "{edited}");
+    assert_eq!((&edited["ignoredFields"], &edited["updated"]), (&json!([]), &json!(true)), "{edited}");
+    assert_eq!((&edited["before"]["title"], &edited["after"]["title"]), (&before["title"], &json!("A + B & 100%")));
+    let now = item(&plex, SEEN).await;
+    assert_eq!((&now["title"], &now["year"], &now["rating"]), (&json!("A + B & 100%"), &json!(1999), &json!(4.2)));
+    assert_eq!((&now["tagline"], &now["titleSort"]), (&Value::Null, &json!("a b")), "{now}");
+    let locked: Vec<_> = array(&now["Field"]).iter().map(|field| field["name"].as_str().unwrap()).collect();
+    assert_eq!(locked, ["contentRating", "rating", "studio", "summary", "tagline", "title", "titleSort", "year"]);
+    let sent = changes(&plex);
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    let begin = "PUT /library/sections/1/all?type=1&id=1001&title.value=A%20%2B%20B%20%26%20100%25&title.locked=1&titleSort.value=";
+    assert!(sent[0].starts_with(begin), "{sent:?}");
+    let again = client.call("update_metadata", arguments).await;
+    assert_eq!((&again["updated"], changes(&plex).len()), (&json!(false), 1), "{again}");
+    undo(&client, &edited).await;
+    assert_eq!(stable(&plex, SEEN).await, before, "fields and locks");
+    // Without a lock.
+    let free = client.call("update_metadata", json!({"ratingKey": SEEN, "title": "Free", "lock": false})).await;
+    assert_eq!(item(&plex, SEEN).await["Field"], Value::Null);
+    client.call("update_metadata", json!({"ratingKey": SEEN, "title": "Freer"})).await;
+    let (text, _) = client.fail("undo_change", json!({"callId": free["changeId"]})).await;
+    assert!(text.contains("title was changed since"), "{text}");
+    client.close().await;
+}
+
+#[tokio::test]
+async fn tags_that_are_named_are_all_there_are_and_the_kept_ones_stay_what_they_were() {
+    let (plex, home) = home(Options::default()).await;
+    let client = home.connect().await;
+    // A film with several of each, and one in a collection.
+    let key = "1002";
+    let before = stable(&plex, key).await;
+    let (genres, roles) = (words(&before, "Genre"), words(&before, "Role"));
+    assert!(genres.len() > 1 && roles.len() > 1 && !words(&before, "Collection").is_empty(), "{before}");
+    let arguments = json!({
+        "ratingKey": key,
+        "genres": [genres[0], "Sing, Dance & Cry", "100% \"Art\"", genres[0]],
+        "roles": [roles[1], "New Face"],
+        "collections": [],
+        "directors": ["One; Two"],
+    });
+    let edited = client.call("update_metadata", arguments).await;
+    let now = item(&plex, key).await;
+    assert_eq!(words(&now, "Genre"), [genres[0].as_str(), "Sing, Dance & Cry", "100% \"Art\""]);
+    assert_eq!(words(&now, "Role"), [roles[1].as_str(), "New Face"]);
+    assert_eq!(now["Role"][0]["role"], before["Role"][1]["role"], "who stays keeps the part");
+    assert_eq!(words(&now, "Director"), ["One; Two"]);
+    assert_eq!(words(&now, "Collection"), [] as [&str; 0]);
+    let genre = &edited["tagResults"][0];
+    assert_eq!((&genre["tag"], &genre["success"]), (&json!("genres"), &json!(true)), "{edited}");
+    assert_eq!(genre["added"], json!(["Sing, Dance & Cry", "100% \"Art\""]));
+    assert_eq!(genre["removed"], json!(genres[1..]));
+    assert!(edited["summary"].as_str().unwrap().contains("a collection begins and ends with its items"), "{edited}");
+    // A tag with a comma goes, too, and alone.
+    let fewer = client.call("update_metadata", json!({"ratingKey": key, "genres": ["100% \"Art\"", genres[0]]})).await;
+    assert_eq!(fewer["tagResults"][0]["removed"], json!(["Sing, Dance & Cry"]), "{fewer}");
+    let same = client.call("update_metadata", json!({"ratingKey": key, "genres": [genres[0], "100% \"Art\""]})).await;
+    assert_eq!(same["updated"], false, "the same in another order is the same");
+    undo(&client, &fewer).await;
+    undo(&client, &edited).await;
+    assert_eq!(stable(&plex, key).await, before, "tags, parts and locks");
+    client.close().await;
+}
+
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\nnot much of a picture";
+
+#[tokio::test]
+async fn a_poster_comes_from_the_exports_directory_and_the_old_one_back() {
+    let (plex, home) = home(Options::default()).await;
+    std::fs::create_dir_all(home.exports().join("art")).unwrap();
+    std::fs::write(home.exports().join("art/film.png"), PNG).unwrap();
+    std::fs::write(home.exports().join("page.png"), "<html>").unwrap();
+    std::fs::write(home.exports().join("big.jpg"), vec![0xff; (10 << 20) + 1]).unwrap();
+    std::fs::write(home.path("secret.png"), PNG).unwrap();
+    std::os::unix::fs::symlink(home.path("secret.png"), home.exports().join("link.png")).unwrap();
+    std::os::unix::fs::symlink(home.dir.path(), home.exports().join("folder")).unwrap();
+    let client = home.connect().await;
+    let before = (stable(&plex, SEEN).await, as_plex_json(&plex, "/library/metadata/1001/posters").await);
+    for (arguments, says) in [
+        (json!({"metadata": {}}), "metadata must hold a field to change"),
+        (json!({"metadata": {"tilte": "X"}}), "metadata.tilte is not an argument of this tool; did you mean title?"),
+        (json!({"metadata": {"year": "soon"}}), "metadata.year must be a whole number from 1 to 9999"),
+        (json!({"metadata": {"genres": [["x"]]}}), "metadata.genres[0] must be a text"),
+        (json!({"metadata": {}, "posterFile": "../secret.png"}), "posterFile must"),
+        (json!({"metadata": {}, "posterFile": "/etc/passwd"}), "posterFile must be relative"),
+        (json!({"metadata": {}, "posterFile": "link.png"}), "there is no file link.png in the exports directory"),
+        (json!({"metadata": {}, "posterFile": "folder/secret.png"}), "folder is not a folder of the exports directory"),
+        (json!({"metadata": {}, "posterFile": "none.png"}), "there is no file none.png"),
+        (json!({"metadata": {}, "posterFile": "big.jpg"}), "big.jpg has more than 10 MB"),
+        (json!({"metadata": {}, "posterFile": "page.png"}), "it is no picture"),
+        (json!({"metadata": {}, "setPosterFromUrl": true}), "metadata.images.posters[0].url is required"),
+        (json!({"metadata": {"images": {"posters": [{"url": "https://1.1.1.1/x"}]}}}), "setPosterFromUrl must be true"),
+    ] {
+        let mut arguments = arguments;
+        arguments["ratingKey"] = SEEN.into();
+        let (text, _) = client.fail("update_metadata_from_json", arguments.clone()).await;
+        assert!(text.contains(says), "{arguments}: {text}");
+    }
+    for url in [
+        "http://pictures.example.org/a.jpg",
+        "https://127.0.0.1/a.jpg",
+        "https://169.254.169.254/",
+        "https://nas.local/a.jpg",
+        "https://localhost:32400/a",
+        "https://[::1]/",
+        "https://2130706433/",
+        "file:///etc/passwd",
+        "https://u:p@example.org/",
+    ] {
+        let metadata = json!({"title": "X", "images": {"posters": [{"url": url}]}});
+        let arguments = json!({"ratingKey": SEEN, "metadata": metadata, "setPosterFromUrl": true});
+        let (text, error) = client.fail("update_metadata_from_json", arguments).await;
+        assert_eq!(error["fields"], json!(["metadata.images.posters[0].url"]), "{url}: {text}");
+    }
+    assert_eq!(changes(&plex), [] as [&str; 0]);
+    let arguments = json!({"ratingKey": SEEN, "metadata": {"title": "With Poster"}, "posterFile": "art/film.png"});
+    let set = client.call("update_metadata_from_json", arguments).await;
+    assert_eq!((&set["posterSet"], &set["appliedFields"]), (&json!(true), &json!(["title"])), "{set}");
+    let posters = as_plex_json(&plex, "/library/metadata/1001/posters").await;
+    assert_eq!((posters["size"].as_u64(), &posters["Metadata"][1]["selected"]), (Some(2), &json!(true)), "{posters}");
+    let locked = item(&plex, SEEN).await["Field"].clone();
+    assert_eq!(locked, json!([{"locked": true, "name": "thumb"}, {"locked": true, "name": "title"}]));
+    let undone = undo(&client, &set).await;
+    let posters = as_plex_json(&plex, "/library/metadata/1001/posters").await;
+    assert_eq!(posters["Metadata"][0], before.1["Metadata"][0], "the old one is shown again");
+    assert_eq!(stable(&plex, SEEN).await["title"], before.0["title"]);
+    undo(&client, &undone).await;
+    assert_eq!(as_plex_json(&plex, "/library/metadata/1001/posters").await["Metadata"][1]["selected"], true);
+    client.close().await;
+}
+
+#[tokio::test]
+async fn what_an_item_does_not_have_can_not_be_edited_and_albums_are_not_merged() {
+    let (plex, home) = home(Options::default()).await;
+    let client = home.connect().await;
+    let albums = as_plex_json(&plex, "/library/metadata/800000000/children").await["Metadata"].clone();
+    let artists = as_plex_json(&plex, "/library/sections/3/all?type=8").await["Metadata"].clone();
+    for (arguments, says) in [
+        (json!({"ratingKey": SEEN}), "title or another field is required"),
+        (json!({"ratingKey": SEEN, "title": ""}), "title must not be empty"),
+        (json!({"ratingKey": SEEN, "title": " "}), "title must not be empty"),
+        (json!({"ratingKey": SEEN, "clear": ["title"]}), "title must not be empty"),
+        (json!({"ratingKey": SEEN, "clear": ["year"], "year": 1999}), "clear names year, which is also set"),
+        (json!({"ratingKey": SEEN, "clear": ["everything"]}), "clear[0] must be one of title"),
+        (json!({"ratingKey": SEEN, "genres": ["a", " "]}), "genres must hold texts"),
+        (json!({"ratingKey": "400001101", "studio": "X"}), "studio is nothing that items of the type episode have"),
+        (
+            json!({"ratingKey": "400001000", "directors": ["X"]}),
+            "directors is nothing that items of the type show have",
+        ),
+        (json!({"ratingKey": "1200000104", "title": "X"}), "is of the type \"clip\", which can't be edited"),
+        (json!({"ratingKey": "77", "title": "X"}), "item 77 was not found"),
+        (
+            json!({"ratingKey": albums[0]["ratingKey"], "title": albums[1]["title"].as_str().map(str::to_uppercase)}),
+            "title is that of another album here",
+        ),
+        (
+            json!({"ratingKey": artists[0]["ratingKey"], "title": artists[1]["title"]}),
+            "title is that of another artist here",
+        ),
+    ] {
+        let (text, _) = client.fail("update_metadata", arguments.clone()).await;
+        assert!(text.contains(says), "{arguments}: {text}");
+    }
+    assert_eq!(changes(&plex), [] as [&str; 0]);
+    for (key, fields) in [
+        (SEEN, json!({"year": 1950})),
+        ("400001000", json!({"tagline": "T", "originalTitle": "O", "rating": 3})),
+        ("400001100", json!({"title": "S", "summary": "About the season"})),
+        ("400001101", json!({"title": "E", "contentRating": "X"})),
+        ("800000000", json!({"title": "Artist", "genres": ["G"]})),
+        ("800000100", json!({"title": "Album", "studio": "Label"})),
+        ("800000101", json!({"title": "Track"})),
+        ("1600001000", json!({"title": "Collection", "summary": "Of films"})),
+    ] {
+        let before = stable(&plex, key).await;
+        let mut arguments = fields.clone();
+        arguments["ratingKey"] = key.into();
+        let edited = client.call("update_metadata", arguments).await;
+        let mut applied: Vec<_> = array(&edited["appliedFields"]).iter().map(|name| name.as_str().unwrap()).collect();
+        applied.sort_unstable();
+        let mut wanted: Vec<_> = fields.as_object().unwrap().keys().map(String::as_str).collect();
+        wanted.sort_unstable();
+        assert_eq!(applied, wanted, "{edited}");
+        undo(&client, &edited).await;
+        assert_eq!(stable(&plex, key).await, before);
+    }
+    client.close().await;
+}
+
+#[tokio::test]
+async fn an_edit_that_is_not_answered_or_not_taken_says_so() {
+    for (kind, code) in [
+        (FaultOfChange::CutAfter, None),
+        (FaultOfChange::CutBefore, Some("outcome_unknown")),
+        (FaultOfChange::Ignored, Some("not_applied")),
+        (FaultOfChange::Refused, Some("bad_answer")),
+    ] {
+        let (plex, home) = faulty(1, kind).await;
+        let client = home.connect().await;
+        let before = stable(&plex, SEEN).await;
+        let arguments = json!({"ratingKey": SEEN, "title": "New", "genres": ["A"]});
+        let result = match code {
+            None => client.call("update_metadata", arguments).await,
+            Some(_) => client.fail("update_metadata", arguments).await.1,
+        };
+        assert_eq!(result["code"].as_str(), code, "{result}");
+        assert_eq!(stable(&plex, SEEN).await == before, code.is_some(), "{result}");
+        client.close().await;
+        assert_eq!(changes(&plex).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_asks_no_one_and_says_that_someone_would_be_asked() {
+    let (plex, home) = home(Options::default()).await;
+    home.policy(
+        "version = \"1\"\ndefault = \"deny\"\n[kinds.write]\naction = \"ask\"\n[kinds.destructive]\naction = \"ask\"\n",
+    );
+    let client = home.connect().await;
+    for (tool, arguments) in [
+        ("mark_watched", json!({"ratingKey": UNSEEN})),
+        ("mark_unwatched", json!({"ratingKey": SEEN})),
+        ("rate_media", json!({"ratingKey": UNSEEN, "rating": 1})),
+        ("update_metadata", json!({"ratingKey": SEEN, "title": "X"})),
+        ("update_metadata_from_json", json!({"ratingKey": SEEN, "metadata": {"title": "X"}})),
+        ("create_playlist", json!({"title": "X", "type": "video", "ratingKeys": [SEEN]})),
+        ("add_to_playlist", json!({"playlistId": "1700000000", "ratingKey": "1020"})),
+        ("remove_from_playlist", json!({"playlistId": "1700000000", "playlistItemId": "1"})),
+        ("clear_playlist", json!({"playlistId": "1700000000", "confirm": true})),
+        ("delete_playlist", json!({"playlistId": "1700000000"})),
+        ("add_to_watchlist", json!({"ratingKey": UNSEEN})),
+        ("remove_from_watchlist", json!({"plexGuid": item(&plex, "1001").await["guid"]})),
+    ] {
+        let mut dry = arguments.clone();
+        dry["dryRun"] = true.into();
+        let dry = client.call(tool, dry).await;
+        let kind = if matches!(tool, "mark_watched" | "create_playlist" | "add_to_playlist" | "add_to_watchlist") {
+            "write"
+        } else {
+            "destructive"
+        };
+        assert_eq!(dry["dryRun"]["decision"], "ask", "{tool}: {dry}");
+        assert_eq!(dry["dryRun"]["rule"], format!("/kinds/{kind}/action"), "{tool}: {dry}");
+        assert!(dry["summary"].as_str().is_some_and(|summary| summary.len() > 10), "{tool}: {dry}");
+        // The same in earnest is asked about, also where the caller says that it is confirmed.
+        let (text, _) = client.fail(tool, arguments).await;
+        assert!(text.contains("approv"), "{tool}: {text}");
+    }
+    client.close().await;
+    assert_eq!(changes(&plex), [] as [&str; 0]);
+}

@@ -922,7 +922,12 @@ fn misfits(path: &str, value: &Value, schema: &Value, found: &mut String) {
     for (name, member) in value.as_object().into_iter().flatten() {
         match schema["properties"].get(name) {
             Some(schema) => misfits(&format!("{path}/{name}"), member, schema, found),
-            None => writeln!(found, "{path}: {name} is not in the schema").unwrap(),
+            None => match &schema["additionalProperties"] {
+                // A map of any names, whose values may be of any kind or of one.
+                Value::Bool(true) => {}
+                Value::Object(of_one) => misfits(&format!("{path}/{name}"), member, &of_one.clone().into(), found),
+                _ => writeln!(found, "{path}: {name} is not in the schema").unwrap(),
+            },
         }
     }
     for name in array(&schema["required"]) {
@@ -950,6 +955,8 @@ async fn results_are_what_their_schemas_say() {
         calls.extend(keys(&items["items"]).iter().map(|key| ("get_media_details".into(), json!({"ratingKey": key}))));
     }
     calls.push(("get_library_items".into(), json!({"libraryKey": "1", "offset": 9000})));
+    calls.push(("get_playlist_items".into(), json!({"playlistId": "1700000000"})));
+    calls.push(("get_editable_fields".into(), json!({"ratingKey": "1000"})));
     let (mut checked, mut found) = (HashSet::new(), String::new());
     for (tool, arguments) in calls {
         let result = client.try_call(&tool, arguments.clone()).await.unwrap();
@@ -960,7 +967,9 @@ async fn results_are_what_their_schemas_say() {
         }
     }
     assert!(found.is_empty(), "{found}");
-    assert_eq!(checked.len(), tools.len(), "only {checked:?} had a result");
+    let reads = tools.iter().filter(|tool| tool.annotations.as_ref().unwrap().read_only_hint == Some(true));
+    let missing: Vec<&str> = reads.map(|tool| &*tool.name).filter(|name| !checked.contains(*name)).collect();
+    assert!(missing.is_empty(), "{missing:?} had no result");
     assert!(plex.request_count() > 200);
     client.close().await;
 }

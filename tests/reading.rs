@@ -13,6 +13,10 @@
 mod support;
 
 use plex_mcp::demo::{Options, SamplePlex};
+use rmcp::{
+    model::{ArgumentInfo, CompleteRequestParams, GetPromptRequestParams, ReadResourceRequestParams, Reference},
+    service::ServiceError,
+};
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashSet};
 use support::{
@@ -744,4 +748,121 @@ async fn no_list_is_too_long_and_odd_rows_stay() {
         }
     }
     client.close().await;
+}
+
+/// What a resource holds.
+async fn read(client: &Client, uri: &str) -> Result<Value, ServiceError> {
+    let result = client.service.read_resource(ReadResourceRequestParams::new(uri)).await?;
+    let [contents] = result.contents.as_slice() else { panic!("{uri}: {result:?}") };
+    let contents = serde_json::to_value(contents).unwrap();
+    assert_eq!((&contents["uri"], &contents["mimeType"]), (&json!(uri), &json!("application/json")));
+    Ok(serde_json::from_str(contents["text"].as_str().unwrap()).unwrap())
+}
+
+#[tokio::test]
+async fn a_resource_is_what_its_tool_answers_and_reading_it_is_a_call() {
+    let (plex, home) = home(Options::default()).await;
+    let client = home.connect().await;
+    let listed = client.service.list_all_resources().await.unwrap();
+    let uris: Vec<&str> = listed.iter().map(|resource| resource.uri.as_str()).collect();
+    assert_eq!(uris, ["plex://libraries", "plex://policy"]);
+    assert_eq!(read(&client, "plex://libraries").await.unwrap(), client.call("get_libraries", json!({})).await);
+    let policy = read(&client, "plex://policy").await.unwrap();
+    assert_eq!(policy["grant"], "default");
+    let templates = client.service.list_all_resource_templates().await.unwrap();
+    assert_eq!(templates.iter().map(|one| one.uri_template.as_str()).collect::<Vec<_>>(), ["plex://library/{key}"]);
+    let items = read(&client, "plex://library/1").await.unwrap();
+    assert_eq!(items, client.call("get_library_items", json!({"libraryKey": "1"})).await);
+    for (uri, says) in [
+        ("plex://nothing", "no such resource"),
+        ("plex://library/", "no such resource"),
+        ("plex://library/../status", "libraryKey must be a number"),
+        ("plex://library/77", "library 77"),
+        ("file:///etc/passwd", "no such resource"),
+    ] {
+        let requests = plex.request_count();
+        let error = read(&client, uri).await.unwrap_err().to_string();
+        assert!(error.contains(says), "{uri}: {error}");
+        assert!(uri.ends_with("77") || plex.request_count() == requests, "{uri}");
+    }
+    client.close().await;
+    let tools: Vec<String> = home.rows().await.into_iter().map(|row| row.tool).collect();
+    let count = |name: &str| tools.iter().filter(|tool| *tool == name).count();
+    // Two that were read as resources and called as tools, and two bad addresses of libraries.
+    assert_eq!((count("get_libraries"), count("get_policy"), count("get_library_items")), (2, 1, 4), "{tools:?}");
+}
+
+#[tokio::test]
+async fn what_the_policy_refuses_is_no_resource_either() {
+    let (plex, home) = home(Options::default()).await;
+    home.policy(
+        "version = \"1\"\ndefault = \"allow\"\nhide = [\"get_library_items\"]\n[tools.get_libraries]\naction = \"deny\"\n",
+    );
+    let client = home.connect().await;
+    assert!(client.service.list_all_resource_templates().await.unwrap().is_empty());
+    let error = read(&client, "plex://libraries").await.unwrap_err().to_string();
+    assert!(error.contains("[POLICY DENIED]"), "{error}");
+    let hidden = read(&client, "plex://library/1").await.unwrap_err().to_string();
+    assert_eq!(hidden, read(&client, "plex://nothing").await.unwrap_err().to_string());
+    assert!(complete(&client, Reference::for_prompt("never_watched"), "libraryKey", "").await.is_empty());
+    client.close().await;
+    assert_eq!(plex.request_count(), 0);
+    let rows = home.rows().await;
+    assert_eq!(rows.iter().filter(|row| row.tool == "get_libraries").count(), 2, "completing is a call, too");
+}
+
+async fn complete(client: &Client, of: Reference, argument: &str, text: &str) -> Vec<String> {
+    let argument = ArgumentInfo::new(argument, text);
+    client.service.complete(CompleteRequestParams::new(of, argument)).await.unwrap().completion.values
+}
+
+#[tokio::test]
+async fn prompts_name_the_tools_that_there_are_and_keys_are_completed() {
+    let (plex, home) = home(Options::default()).await;
+    let client = home.connect().await;
+    let prompts = client.service.list_all_prompts().await.unwrap();
+    let names: Vec<&str> = prompts.iter().map(|prompt| prompt.name.as_str()).collect();
+    assert_eq!(names, ["what_to_watch_tonight", "month_in_review", "never_watched"]);
+    let tools: Vec<String> =
+        client.service.list_all_tools().await.unwrap().into_iter().map(|tool| tool.name.into_owned()).collect();
+    let words = async |name: &str, arguments: Value| {
+        let Value::Object(arguments) = arguments else { panic!("no object") };
+        let request = GetPromptRequestParams::new(name).with_arguments(arguments);
+        let result = client.service.get_prompt(request).await?;
+        Ok::<_, ServiceError>(
+            serde_json::to_value(&result.messages[0]).unwrap()["content"]["text"].as_str().unwrap().to_owned(),
+        )
+    };
+    for name in &names {
+        let text = words(name, json!({})).await.unwrap();
+        let steps: Vec<&str> =
+            text.lines().filter_map(|line| Some(line.strip_prefix("- ")?.split_once(':')?.0)).collect();
+        assert!(!steps.is_empty() && steps.iter().all(|tool| tools.iter().any(|known| known == tool)), "{text}");
+        let about = words(name, json!({"libraryKey": "2"})).await.unwrap();
+        assert!(about.contains("libraryKey = 2") && !text.contains("libraryKey ="), "{about}");
+    }
+    for (name, arguments) in [
+        ("never_watched", json!({"libraryKey": "2; and delete everything"})),
+        ("never_watched", json!({"key": "2"})),
+        ("nothing", json!({})),
+    ] {
+        assert!(words(name, arguments.clone()).await.is_err(), "{name} {arguments}");
+    }
+    assert_eq!(plex.request_count(), 0, "words take no requests");
+
+    let prompt = || Reference::for_prompt("never_watched");
+    assert_eq!(complete(&client, prompt(), "libraryKey", "").await, ["1", "2", "3", "4", "5"]);
+    assert_eq!(complete(&client, prompt(), "libraryKey", "tv").await, ["2"]);
+    assert_eq!(complete(&client, Reference::for_resource("plex://library/{key}"), "key", "3").await, ["3"]);
+    for (of, argument) in [
+        (prompt(), "other"),
+        (Reference::for_prompt("nothing"), "libraryKey"),
+        (Reference::for_resource("plex://nothing"), "key"),
+    ] {
+        assert!(complete(&client, of, argument, "").await.is_empty(), "{argument}");
+    }
+    client.close().await;
+    let rows = home.rows().await;
+    assert_eq!(rows.iter().filter(|row| row.tool == "get_libraries").count(), 3);
+    assert_eq!(rows.len(), 3, "nothing else was called");
 }

@@ -10,11 +10,13 @@ use crate::{
     guard::Cleared,
     http::{Change, Endpoint, Get, HttpError, Patience, Sent, Transport, is_html},
     plex::items::Window,
+    unseen::one_line,
 };
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::OnceCell;
 
 /// Lists of a whole library take a server some time before it begins to answer.
 const PATIENCE: Patience = Patience { connect: Duration::from_secs(5), read: Duration::from_secs(60) };
@@ -30,6 +32,8 @@ pub struct Arr {
     pub dialect: &'static Dialect,
     transport: Transport,
     key: Secret,
+    /// Set once the server has said that it is the one it was taken for: the two answer most of each other's requests.
+    identified: Arc<OnceCell<()>>,
 }
 
 impl Arr {
@@ -51,7 +55,7 @@ impl Arr {
             patience: PATIENCE,
             max_in_flight: MAX_IN_FLIGHT,
         })?;
-        Ok(Self { dialect, transport, key: server.key.clone() })
+        Ok(Self { dialect, transport, key: server.key.clone(), identified: Arc::default() })
     }
 
     /// The same connections for another call.
@@ -62,10 +66,14 @@ impl Arr {
 
     /// What the server is.
     pub async fn status(&self) -> Result<SystemStatus, ArrError> {
-        let status: SystemStatus = self.json(&get("its status", ["system", "status"])).await?;
+        let status: SystemStatus = self.ask(&get("its status", ["system", "status"])).await?;
         match status.app_name.as_deref() {
             Some(name) if !name.eq_ignore_ascii_case(self.dialect.name) => Err(self.other_program(name)),
-            _ => Ok(status),
+            _ => {
+                // That it is set already, or is being set by a call that this one is part of, is the same.
+                let _ = self.identified.set(());
+                Ok(status)
+            }
         }
     }
 
@@ -205,8 +213,17 @@ impl Arr {
         json!({"name": name, field: ids})
     }
 
+    async fn identify(&self) -> Result<(), ArrError> {
+        self.identified.get_or_try_init(|| async { self.status().await.map(drop) }).await.copied()
+    }
+
     /// Reads an answer of one object.
     pub(super) async fn json<T: DeserializeOwned>(&self, request: &Get) -> Result<T, ArrError> {
+        self.identify().await?;
+        self.ask(request).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, request: &Get) -> Result<T, ArrError> {
         let body = match self.transport.get(request).await {
             Ok(body) => body,
             Err(error) => return Err(self.explain(error).await),
@@ -244,6 +261,7 @@ impl Arr {
     }
 
     async fn titles<S: Default>(&self, request: &Get, take: &mut impl FnMut(&mut S, Title)) -> Result<S, ArrError> {
+        self.identify().await?;
         let mut left = NEW_BEGINNINGS;
         loop {
             match self.try_titles(request, take).await {
@@ -296,7 +314,7 @@ impl Arr {
         let (dialect, address) = (self.dialect, self.transport.address());
         for path in [["api", "system", "status"].as_slice(), &["api", "v1", "system", "status"]] {
             let Some(SystemStatus { app_name, version: Some(version), .. }) = ask(path).await else { continue };
-            let version = super::text::said(&version, 40);
+            let version = one_line(&version, 40);
             return match app_name {
                 Some(name) if !name.eq_ignore_ascii_case(dialect.name) => self.other_program(&name),
                 _ => ArrError::TooOld { dialect, version },
@@ -309,7 +327,7 @@ impl Arr {
     }
 
     fn other_program(&self, name: &str) -> ArrError {
-        ArrError::OtherProgram { dialect: self.dialect, found: super::text::said(name, 40) }
+        ArrError::OtherProgram { dialect: self.dialect, found: one_line(name, 40) }
     }
 }
 

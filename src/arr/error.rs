@@ -1,9 +1,10 @@
 //! What can go wrong on the way to Sonarr and Radarr, and what they refuse.
 
-use super::{Dialect, text::said};
+use super::Dialect;
 use crate::{
     config::Secret,
     http::{HttpError, Rejection},
+    unseen::one_line,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -150,7 +151,7 @@ impl ArrError {
     /// The error of a request, with what the service says of it. Its words must not hold the key, which it was sent.
     pub(super) fn of(error: HttpError, dialect: &'static Dialect, key: &Secret) -> Self {
         let HttpError::Status { what, rejection, .. } = &error else { return error.into() };
-        let hide = |text: &str| said(&text.replace(key.reveal(), "[key]"), MOST_SAID);
+        let hide = |text: &str| one_line(&text.replace(key.reveal(), "[key]"), MOST_SAID);
         match Said::read(rejection) {
             Some(Said::Problems(problems)) => Self::Rejected {
                 dialect,

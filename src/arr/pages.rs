@@ -19,12 +19,11 @@ const LONGEST_PAGE: u64 = 200;
 
 /// A page.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Page {
-    #[serde(default, deserialize_with = "integer")]
-    page_size: Option<i64>,
-    #[serde(default, deserialize_with = "integer")]
-    total_records: Option<i64>,
+    #[serde(rename = "pageSize", default, deserialize_with = "integer")]
+    size: Option<i64>,
+    #[serde(rename = "totalRecords", default, deserialize_with = "integer")]
+    total: Option<i64>,
     /// Read one by one later, so that a row that can't be read does not move those behind it.
     #[serde(default, deserialize_with = "list")]
     records: Vec<Value>,
@@ -47,12 +46,10 @@ impl Arr {
         loop {
             let number = at / size + 1;
             let request = request.clone().with("page", number.to_string()).with("pageSize", size.to_string());
-            let Page { page_size, total_records, records } = self.json(&request).await?;
-            let total = total_records.and_then(|total| u64::try_from(total).ok());
+            let Page { size: real, total, records } = self.json(&request).await?;
+            let total = total.and_then(|total| u64::try_from(total).ok());
             // A server that gives fewer a page than it was asked for counts its pages by that.
-            if let Some(real) =
-                page_size.and_then(|size| u64::try_from(size).ok()).filter(|real| (1..size).contains(real))
-            {
+            if let Some(real) = real.and_then(|size| u64::try_from(size).ok()).filter(|real| (1..size).contains(real)) {
                 size = real;
                 if at / size + 1 != number {
                     continue;
@@ -80,6 +77,6 @@ impl Arr {
     pub(super) async fn total(&self, request: &Get) -> Result<Option<u64>, ArrError> {
         let request = request.clone().with("page", "1").with("pageSize", "1");
         let page = self.json::<Page>(&request).await?;
-        Ok(page.total_records.and_then(|total| u64::try_from(total).ok()))
+        Ok(page.total.and_then(|total| u64::try_from(total).ok()))
     }
 }

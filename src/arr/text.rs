@@ -1,4 +1,4 @@
-//! Texts: compared as people write them, and passed on without what hides or reorders them.
+//! Titles, compared as people write them.
 
 use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
 
@@ -24,20 +24,6 @@ fn letters(text: &str) -> String {
     words.concat()
 }
 
-/// What a service says, for people: without controls and marks that reorder text, and not too long.
-pub(super) fn said(text: &str, most: usize) -> String {
-    let seen = |c: &char| {
-        !c.is_control()
-            && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let words: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(seen).collect();
-    let mut short: String = words.trim().chars().take(most).collect();
-    if short.len() < words.trim().len() {
-        short.push('\u{2026}');
-    }
-    short
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,11 +42,5 @@ mod tests {
         for (a, b) in [("Hollow Compass", "Compass"), ("", "x"), ("!", "!"), ("Brass", "Bronze")] {
             assert!(!names_same(a, b), "{a} {b}");
         }
-    }
-
-    #[test]
-    fn what_services_say_is_plain_and_short() {
-        assert_eq!(said(" a\u{1b}[31m\n b\u{202e} ", 50), "a[31m  b");
-        assert_eq!(said(&"x".repeat(9), 4), "xxxx\u{2026}");
     }
 }

@@ -5,7 +5,7 @@ use super::{
     export::{self, Exported, Libraries, Library},
     say, setting_variables,
 };
-use crate::demo::{Deviations, Options as Sample, SampleLibrary, SamplePlex};
+use crate::demo::{ArrKind, ArrOptions, Deviations, Options as Sample, SampleArr, SampleLibrary, SamplePlex};
 use anyhow::Context as _;
 use indicatif::ProgressBar;
 use rmcp::{
@@ -86,18 +86,25 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
 
 async fn serve(plex: SamplePlex) -> Result<(), Failure> {
     let program = std::env::current_exe().context("the program does not know its own path")?;
-    let entry = json!({"mcpServers": {"plex": {
-        "command": program, "env": {"PLEX_URL": plex.url(), "PLEX_TOKEN": plex.token()},
-    }}});
-    say(format!("A sample Plex server is up at {}", plex.url()))?;
-    say("Register plex-mcp with it in your MCP client:\n")?;
+    let started = "a sample server can't be started";
+    let sonarr = SampleArr::start(ArrOptions::new(ArrKind::Sonarr)).await.context(started)?;
+    let radarr = SampleArr::start(ArrOptions::new(ArrKind::Radarr)).await.context(started)?;
+    let settings = [
+        ("PLEX_URL", plex.url()),
+        ("PLEX_TOKEN", plex.token().to_owned()),
+        ("SONARR_URL", sonarr.url()),
+        ("SONARR_API_KEY", sonarr.api_key().to_owned()),
+        ("RADARR_URL", radarr.url()),
+        ("RADARR_API_KEY", radarr.api_key().to_owned()),
+    ];
+    let environment: Map<String, Value> =
+        settings.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
+    let entry = json!({"mcpServers": {"plex": {"command": program, "env": environment}}});
+    say(format!("A sample Plex server is up at {}, with a sample Sonarr and a sample Radarr beside it", plex.url()))?;
+    say("Register plex-mcp with them in your MCP client:\n")?;
     say(serde_json::to_string_pretty(&entry)?)?;
-    say(format!(
-        "\nWith Claude Code:\n\n  claude mcp add plex --env PLEX_URL={} --env PLEX_TOKEN={} -- {}\n",
-        plex.url(),
-        plex.token(),
-        program.display()
-    ))?;
+    let flags: Vec<String> = settings.iter().map(|(name, value)| format!("--env {name}={value}")).collect();
+    say(format!("\nWith Claude Code:\n\n  claude mcp add plex {} -- {}\n", flags.join(" "), program.display()))?;
     say("Ctrl-C stops it.")?;
     tokio::signal::ctrl_c().await?;
     plex.stop().await;

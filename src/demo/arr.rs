@@ -115,6 +115,7 @@ impl ArrOptions {
 
 /// Ways in which the server deviates, for tests of what a client does then. None by default.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a deviation of its own, and any can be combined")]
 pub struct ArrDeviations {
     /// Never more rows than this on a page, whatever was asked for.
     pub page_cap: Option<u64>,

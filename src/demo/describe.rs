@@ -2,7 +2,7 @@
 
 use crate::demo::catalog::{Catalog, Forest, Place};
 use crate::demo::dice::Dice;
-use crate::demo::encode::{Encoder, Piece, Tag};
+use crate::demo::encode::{CONTAINER, Encoder, Format, Piece, Tag};
 use crate::demo::sections::section;
 use crate::demo::sessions::{self, Play};
 use crate::demo::state::{Overlay, Watch};
@@ -108,11 +108,15 @@ impl Scene<'_> {
 
     /// Writes an edited field, or leaves its writing to `base`.
     pub(crate) fn field(&self, out: &mut Encoder, place: Place, key: &str, base: impl FnOnce(&mut Encoder)) {
-        match self.overlay.field(place, key) {
-            Some("") => {}
-            Some(text) if matches!(key, "year" | "rating") && text.parse::<f64>().is_ok() => out.literal(key, text),
-            Some(text) => out.text(key, text),
-            None => base(out),
+        let Some(text) = self.overlay.field(place, key) else { return base(out) };
+        // What the item began with is written all the same, to nowhere: other fields depend on the dice that it throws.
+        let mut nowhere = Encoder::new(Format::Xml, 1_024);
+        nowhere.open(CONTAINER);
+        base(&mut nowhere);
+        match text {
+            "" => {}
+            text if matches!(key, "year" | "rating") && text.parse::<f64>().is_ok() => out.literal(key, text),
+            text => out.text(key, text),
         }
     }
 
@@ -168,8 +172,9 @@ impl Scene<'_> {
     /// Sort title, where it differs from the title.
     pub(crate) fn sort_title(&self, out: &mut Encoder, place: Place) {
         self.field(out, place, "titleSort", |out| {
-            if self.overlay.field(place, "title").is_none()
-                && let Some(title) = base_title(self.catalog, place).sort_title()
+            let base = base_title(self.catalog, place);
+            if self.overlay.field(place, "title").is_none_or(|title| title == base.to_string())
+                && let Some(title) = base.sort_title()
             {
                 title.attribute(out, "titleSort");
             }

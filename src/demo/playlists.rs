@@ -56,7 +56,10 @@ impl Playlists {
         } else {
             Vec::new()
         };
-        playlists.make("Rainy Evenings", "video", None, films, 1_500_000_000);
+        let rainy = playlists.make("Rainy Evenings", "video", None, films, 1_500_000_000);
+        if let Some(playlist) = playlists.all.get_mut(&rainy) {
+            "For when it rains.".clone_into(&mut playlist.summary);
+        }
         playlists.make(
             "Unplayed Films",
             "video",

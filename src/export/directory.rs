@@ -2,14 +2,14 @@
 
 use super::{ExportError, name::ExportName};
 use crate::guard::{Cleared, ExportCaps};
-use cap_fs_ext::DirExt as _;
+use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
 use cap_std::{
     ambient_authority,
     fs::{Dir, DirBuilder, OpenOptions},
 };
 use std::{
     fs::{File, TryLockError},
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind, Read as _, Write},
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{
@@ -124,6 +124,28 @@ impl Exports {
         }
         let temporary = Temporary::create(&dir).map_err(|cause| self.unusable(cause))?;
         Ok(Pending { root, name, if_taken, temporary, min_free_bytes: caps.min_free_bytes })
+    }
+
+    /// A file that lies in the directory, of at most `most` bytes. Links are not followed.
+    pub fn read(&self, name: &ExportName, most: usize) -> Result<Vec<u8>, ExportError> {
+        let not_there = || ExportError::NotThere(name.to_string());
+        if !self.path.try_exists().map_err(|cause| self.unusable(cause))? {
+            return Err(not_there());
+        }
+        let dir = self.open()?.folder(name, false)?.ok_or_else(not_there)?;
+        let mut options = OpenOptions::new();
+        options.read(true).follow(FollowSymlinks::No);
+        // What is no file is not even opened: a pipe would wait for its other end.
+        if !dir.symlink_metadata(name.file()).is_ok_and(|found| found.is_file()) {
+            return Err(not_there());
+        }
+        let file = dir.open_with(name.file(), &options).map_err(|_| not_there())?;
+        let mut bytes = Vec::new();
+        file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|cause| self.unusable(cause))?;
+        if bytes.len() > most {
+            return Err(ExportError::TooLarge { name: name.to_string(), most });
+        }
+        Ok(bytes)
     }
 
     /// The directory's handle, which is opened once.

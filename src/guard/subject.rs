@@ -27,6 +27,22 @@ named! {
         Sonarr = "sonarr",
         /// Radarr.
         Radarr = "radarr",
+        /// Both of them: its block applies to the tools of either.
+        Arr = "arr",
+    }
+}
+
+impl Service {
+    /// The services whose blocks apply to a tool, those that name it most exactly first.
+    pub const fn blocks(self) -> &'static [Self] {
+        match self {
+            Self::Plex => &[Self::Plex],
+            Self::PlexTv => &[Self::PlexTv],
+            Self::Trakt => &[Self::Trakt],
+            Self::Sonarr => &[Self::Sonarr, Self::Arr],
+            Self::Radarr => &[Self::Radarr, Self::Arr],
+            Self::Arr => &[Self::Sonarr, Self::Radarr, Self::Arr],
+        }
     }
 }
 

@@ -171,7 +171,7 @@ impl Plex {
     }
 
     /// Sends a change. An error says that it is certain that nothing was changed.
-    async fn send(&self, cleared: &Cleared<'_>, change: &Change) -> Result<Made, PlexError> {
+    pub(super) async fn send(&self, cleared: &Cleared<'_>, change: &Change) -> Result<Made, PlexError> {
         match self.change(cleared, change).await {
             Ok(answer) => Ok(Made::Yes(answer)),
             Err(error) if error.leaves_unknown() => Ok(Made::Unsure(error)),

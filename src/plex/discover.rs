@@ -2,23 +2,35 @@
 //! are those at the end of global ids.
 
 use super::{
+    change::Made,
     error::PlexError,
     http::{Get, Plex},
     items::{Item, MediaType, Window},
+    lenient,
     stream::rating_key,
     window::Reading,
 };
 use crate::{
     config::{PlexServer, TlsTrust},
-    http::{Sent, Upstream},
+    guard::Cleared,
+    http::{Change, Sent, Upstream},
 };
 use reqwest::Url;
+use serde::Deserialize;
 
 /// Where Discover is, if nothing else is said.
 pub const ADDRESS: &str = "https://discover.provider.plex.tv";
 
 /// Rows a request. Discover answers 400 to large pages.
 const PAGE_ROWS: u64 = 100;
+
+/// What the account did with a title.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct UserState {
+    #[serde(deserialize_with = "lenient::integer")]
+    watchlisted_at: Option<i64>,
+}
 
 static DISCOVER: Upstream = Upstream {
     noun: "Plex Discover service",
@@ -79,5 +91,27 @@ impl Discover {
             request = request.with("type", media_type.number());
         }
         self.service.window_by(Reading { page_rows: PAGE_ROWS, key: rating_key }, request, offset, limit).await
+    }
+
+    /// What Discover knows of a film or a show.
+    pub async fn title(&self, key: &str) -> Result<Item, PlexError> {
+        let what = format!("title {key}");
+        let rows = self.service.rows(&Get::new(what.clone(), ["library", "metadata", key])).await?;
+        rows.into_iter().next().ok_or_else(|| PlexError::not_found(what))
+    }
+
+    /// Whether a title is on the account's watchlist.
+    pub async fn is_on_watchlist(&self, key: &str) -> Result<bool, PlexError> {
+        let what = format!("title {key}");
+        let rows: Vec<UserState> =
+            self.service.rows(&Get::new(what, ["library", "metadata", key, "userState"])).await?;
+        Ok(rows.iter().any(|row| row.watchlisted_at.is_some_and(|at| at > 0)))
+    }
+
+    /// Puts a title on the account's watchlist, or takes it off.
+    pub async fn set_on_watchlist(&self, cleared: &Cleared<'_>, key: &str, on: bool) -> Result<Made, PlexError> {
+        let action = if on { "addToWatchlist" } else { "removeFromWatchlist" };
+        let change = Change::put(format!("title {key}"), ["actions", action]).with("ratingKey", key);
+        self.service.send(cleared, &change).await
     }
 }

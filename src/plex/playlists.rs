@@ -93,8 +93,7 @@ impl Plex {
 
     /// What a playlist plays, in its order. An item that is in it twice comes twice.
     pub async fn entries(&self, key: &str) -> Result<Vec<Item>, PlexError> {
-        let request = Get::new(format!("the items of playlist {key}"), ["playlists", key, "items"]);
-        Ok(self.window_by(ENTRIES, request, 0, u64::MAX).await?.items)
+        Ok(self.entries_window(key, 0, u64::MAX).await?.items)
     }
 
     /// Part of what a playlist plays.

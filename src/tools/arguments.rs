@@ -37,6 +37,15 @@ impl fmt::Display for ArgumentErrors {
     }
 }
 
+/// The arguments under the names that they mean. One that is given under both of its names keeps them, and is refused.
+pub fn renamed(given: Map<String, Value>, also: &[(&str, &str)]) -> Map<String, Value> {
+    let meant =
+        |name: &str| also.iter().find(|(other, own)| *other == name && !given.contains_key(*own)).map(|(_, own)| *own);
+    let names: Vec<Option<&str>> = given.keys().map(|name| meant(name)).collect();
+    let pairs = given.into_iter().zip(names);
+    pairs.map(|((name, value), own)| (own.map_or(name, str::to_owned), value)).collect()
+}
+
 /// Checks `given` against `schema` and returns what was meant, with defaults filled in.
 pub fn read(schema: &Map<String, Value>, given: Map<String, Value>) -> Result<Map<String, Value>, ArgumentErrors> {
     let mut errors = Vec::new();
@@ -273,7 +282,8 @@ pub struct PlexId(String);
 impl PlexId {
     const PATTERN: &str = "^[0-9]{1,19}$";
 
-    fn is_valid(text: &str) -> bool {
+    /// Whether a text can be such a number.
+    pub fn is_valid(text: &str) -> bool {
         (1..=19).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
     }
 
@@ -299,22 +309,9 @@ impl JsonSchema for PlexId {
     }
 }
 
-/// The words of a search with every control character as a space.
-pub fn plain_query(query: &str) -> Result<String, ArgumentErrors> {
-    let spaced: String = query.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let words = spaced.trim();
-    if words.is_empty() { Err(ArgumentErrors::one("query", "must not be empty")) } else { Ok(words.to_owned()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn controls_become_spaces_and_nothing_is_no_query() {
-        assert_eq!(plain_query(" a\nb\u{0}c ").unwrap(), "a b c");
-        assert!(plain_query(" \n ").is_err());
-    }
 
     use serde_json::json;
 
@@ -367,6 +364,16 @@ mod tests {
         );
         let one = read_json(json!({"libraryKey": 1, "ratingKeys": 7})).unwrap();
         assert_eq!(one["ratingKeys"], json!(["7"]), "one value is a list of one");
+    }
+
+    #[test]
+    fn other_names_of_arguments_are_taken_for_their_own() {
+        let also = [("findNow", "overwrite")];
+        let map = |value: Value| value.as_object().cloned().unwrap();
+        assert_eq!(renamed(map(json!({"a": 1, "findNow": true})), &also), map(json!({"a": 1, "overwrite": true})));
+        let both = map(json!({"findNow": true, "overwrite": false}));
+        assert_eq!(renamed(both.clone(), &also), both);
+        assert!(read_json(both.into()).is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{error::ToolError, trakt::activity::Activity};
 use crate::{
     app::App,
+    arr::Arr,
     export::{directory::Exports, job::Progress},
     guard::{
         Account, Affected, Amounts, Change, Cleared, Effect, ExportCaps, Outcome, Permit, Person, Plan, Preview,
@@ -98,6 +99,16 @@ impl<'a, E: Effect> Call<'a, E> {
     /// Who calls.
     pub(crate) fn caller(&self) -> &Caller {
         self.caller
+    }
+
+    /// Sonarr, to read from. Whatever changes something there takes a clearance.
+    pub async fn sonarr(&self) -> Result<Arr, ToolError> {
+        Ok(self.app.sonarr(&self.sent).await?)
+    }
+
+    /// Radarr, to read from. Whatever changes something there takes a clearance.
+    pub async fn radarr(&self) -> Result<Arr, ToolError> {
+        Ok(self.app.radarr(&self.sent).await?)
     }
 
     /// Plex Discover, to read from.

@@ -207,9 +207,9 @@ fn partly(account: &Account, done: u64, total: u64, cause: String) -> ToolError 
     ToolError::Partly { summary: account.summary.clone(), done, total, cause, change_id: account.change_id.clone() }
 }
 
-/// A title in a sentence: cleaned, short, in quotes.
+/// A title in a sentence: cleaned, short, in quotes of which it has none itself, so that it can't go on as the sentence.
 pub fn quoted(title: &str) -> String {
-    format!("\"{}\"", text::shorten(text::cleaned(title).replace('\n', " "), MAX_TITLE))
+    format!("\"{}\"", text::shorten(text::cleaned(title).replace(['\n', '\t'], " ").replace('"', "'"), MAX_TITLE))
 }
 
 /// Titles in a sentence: the first three, and how many more there are.

@@ -2,7 +2,8 @@
 
 use super::arguments::ArgumentErrors;
 use crate::{
-    app::{PlexUnavailable, TraktUnavailable},
+    app::{ArrUnavailable, PlexUnavailable, TraktUnavailable},
+    arr::ArrError,
     export::ExportError,
     guard::{Code, LedgerError, Question, Refusal, Unapproved},
     plex::error::PlexError,
@@ -38,6 +39,9 @@ pub enum ToolError {
     /// The same is being done by another call.
     #[error("{0}")]
     Running(String),
+    /// Sonarr or Radarr gave no usable answer, or refused.
+    #[error(transparent)]
+    Arr(#[from] ArrError),
     /// There is no export.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -77,6 +81,9 @@ pub enum ToolError {
         /// What it is.
         what: String,
     },
+    /// There is no picture to be had.
+    #[error("the poster can't be used: {0}; nothing was changed")]
+    Picture(String),
     /// A change that can't be taken back.
     #[error("this can't be undone: {0}")]
     NotUndoable(String),
@@ -127,6 +134,15 @@ impl From<TraktUnavailable> for ToolError {
     }
 }
 
+impl From<ArrUnavailable> for ToolError {
+    fn from(error: ArrUnavailable) -> Self {
+        match error {
+            ArrUnavailable::Setting(error) => error.into(),
+            ArrUnavailable::Client(error) => error.into(),
+        }
+    }
+}
+
 impl ToolError {
     /// The error of an argument that the schema can't judge.
     pub fn argument(field: &str, problem: impl Into<String>) -> Self {
@@ -144,11 +160,13 @@ impl ToolError {
             Self::Plex(error) => error.code(),
             Self::Trakt(error) => error.code(),
             Self::Running(_) => "already_running",
+            Self::Arr(error) => error.code(),
             Self::Export(error) => error.code(),
             Self::Unsettled { .. } => "outcome_unknown",
             Self::NotApplied { .. } => "not_applied",
             Self::Partly { .. } => "partly_done",
             Self::ChangedMeanwhile { .. } => "changed_meanwhile",
+            Self::Picture(_) => "bad_picture",
             Self::NotUndoable(_) => "not_undoable",
             Self::Ledger(_) => "ledger_unavailable",
             Self::Cancelled => "cancelled",
@@ -167,6 +185,9 @@ impl ToolError {
             Self::Trakt(error) if error.retry_after().is_some() => json!({
                 "code": self.code(), "message": self.to_string(), "retryAfterSeconds": error.retry_after(),
             }),
+            Self::Arr(ArrError::AlreadyThere { existing, .. }) => {
+                json!({"code": self.code(), "message": self.to_string(), "item": existing.item})
+            }
             Self::Unsettled { change_id: Some(id), .. } | Self::Partly { change_id: Some(id), .. } => {
                 json!({"code": self.code(), "message": self.to_string(), "changeId": id})
             }

@@ -1,6 +1,7 @@
 //! Other people's text on its way to the model. Titles, summaries and names come from metadata agents and shared users:
 //! characters that hide or reorder text, or steer a terminal, are taken out of every result.
 
+use super::error::ToolError;
 use crate::unseen::is_unseen;
 use serde_json::Value;
 
@@ -31,6 +32,13 @@ pub fn shorten(text: String, most: usize) -> String {
     }
 }
 
+/// The words of a search, with every control character as a space.
+pub fn query(field: &str, text: &str) -> Result<String, ToolError> {
+    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let words = spaced.trim();
+    if words.is_empty() { Err(ToolError::argument(field, "must not be empty")) } else { Ok(words.to_owned()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +54,12 @@ mod tests {
             clean(&mut value);
             assert_eq!(value, kept);
         }
+    }
+
+    #[test]
+    fn controls_become_spaces_and_nothing_is_no_query() {
+        assert_eq!(query("query", " a\nb\u{0}c ").unwrap(), "a b c");
+        assert!(query("query", " \n ").is_err());
     }
 
     #[test]

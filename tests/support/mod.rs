@@ -83,7 +83,8 @@ impl Home {
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_plex-mcp"));
         let concerns_it = |name: &str| {
-            ["PLEX_", "TRAKT_", "XDG_"].iter().any(|prefix| name.starts_with(prefix)) || name == "RUST_LOG"
+            ["PLEX_", "SONARR_", "RADARR_", "TRAKT_", "XDG_"].iter().any(|start| name.starts_with(start))
+                || name == "RUST_LOG"
         };
         for (name, _) in std::env::vars().filter(|(name, _)| concerns_it(name)) {
             command.env_remove(name);
@@ -267,19 +268,42 @@ impl Client {
     /// Every tool with the fewest arguments it takes, which fit its schema.
     pub async fn every_call(&self) -> Vec<(String, Value)> {
         let tools = self.service.list_all_tools().await.unwrap();
-        tools.iter().map(|tool| (tool.name.to_string(), fewest_arguments(&tool.input_schema))).collect()
+        let call = |tool: &rmcp::model::Tool| {
+            let mut arguments = fewest_arguments(&tool.input_schema);
+            arguments.as_object_mut().unwrap().extend(one_of_several(&tool.name));
+            (tool.name.to_string(), arguments)
+        };
+        tools.iter().map(call).collect()
     }
 
     /// Those of them whose tools ask the Plex server and nobody else.
     pub async fn plex_calls(&self) -> Vec<(String, Value)> {
         let mut calls = self.every_call().await;
-        calls.retain(|(name, _)| plex_mcp::tools::find(name).unwrap().subject.service == Service::Plex);
+        // The guard's own tools look at the policy and at the ledger first.
+        calls.retain(|(name, _)| {
+            !["get_policy", "undo_change"].contains(&name.as_str())
+                && plex_mcp::tools::find(name).unwrap().subject.service == Service::Plex
+        });
         calls
     }
 
     pub async fn close(self) {
         self.service.cancel().await.unwrap();
     }
+}
+
+/// What a tool takes of which it needs one or another.
+fn one_of_several(tool: &str) -> Map<String, Value> {
+    let arguments = match tool {
+        "rate_media" => serde_json::json!({"rating": 5}),
+        "update_metadata" => serde_json::json!({"title": "1"}),
+        "update_metadata_from_json" => serde_json::json!({"metadata": {"title": "1"}}),
+        "create_playlist" => serde_json::json!({"ratingKeys": ["1"]}),
+        "add_to_playlist" | "add_to_watchlist" | "remove_from_watchlist" => serde_json::json!({"ratingKey": "1"}),
+        "remove_from_playlist" => serde_json::json!({"playlistItemId": "1"}),
+        _ => serde_json::json!({}),
+    };
+    serde_json::from_value(arguments).unwrap()
 }
 
 fn fewest_arguments(schema: &Map<String, Value>) -> Value {

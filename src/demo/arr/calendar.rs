@@ -14,12 +14,10 @@ impl Shelf<'_> {
         match self.world.kind {
             ArrKind::Sonarr => {
                 let mut rows: Vec<(i64, Value)> = Vec::new();
-                for held in self.held().filter(|held| self.is_monitored(held) == wanted) {
+                for held in self.held().filter(|held| held.is_monitored() == wanted) {
                     let episodes = self.world.episodes(held.n);
                     let lacking = episodes.iter().filter(|episode| {
-                        episode.airs <= self.world.clock
-                            && !self.owns(&held, episode)
-                            && self.wants(&held, episode) == wanted
+                        episode.airs <= self.world.clock && !held.owns(episode) && held.wants(episode) == wanted
                     });
                     rows.extend(lacking.map(|episode| (episode.airs, self.episode(&held, episode, with_series))));
                 }
@@ -32,7 +30,7 @@ impl Shelf<'_> {
             ArrKind::Radarr => {
                 let mut films: Vec<_> = self
                     .held()
-                    .filter(|held| self.is_monitored(held) == wanted && !self.has_file(held))
+                    .filter(|held| held.is_monitored() == wanted && !self.has_file(held))
                     .filter(|held| self.world.status(held.n) == "released")
                     .collect();
                 films.sort_by_key(|held| self.world.sort_title(held.n));
@@ -50,7 +48,7 @@ impl Shelf<'_> {
         let between = at("start", 0)?..=at("end", 2)?;
         let all = query.get("unmonitored") == Some("true");
         let with_series = query.get("includeSeries") == Some("true");
-        let held = self.held().filter(|held| all || self.is_monitored(held));
+        let held = self.held().filter(|held| all || held.is_monitored());
         let mut rows: Vec<(i64, Value)> = Vec::new();
         for held in held {
             match self.world.kind {
@@ -58,7 +56,7 @@ impl Shelf<'_> {
                     let episodes = self.world.episodes(held.n);
                     let due = episodes
                         .iter()
-                        .filter(|episode| between.contains(&episode.airs) && (all || self.wants(&held, episode)));
+                        .filter(|episode| between.contains(&episode.airs) && (all || held.wants(episode)));
                     rows.extend(due.map(|episode| (episode.airs, self.episode(&held, episode, with_series))));
                 }
                 ArrKind::Radarr => {

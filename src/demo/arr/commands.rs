@@ -80,7 +80,7 @@ pub(super) fn give(shelf: Shelf<'_>, body: &Value) -> Result<Command, String> {
         (ArrKind::Sonarr, "SeriesSearch") => ids(one("seriesId").into_iter().collect())?,
         (ArrKind::Radarr, "MoviesSearch") => ids(many("movieIds"))?,
         (ArrKind::Sonarr, "MissingEpisodeSearch") | (ArrKind::Radarr, "MissingMoviesSearch") => {
-            let wanting = shelf.held().filter(|held| shelf.is_monitored(held) && shelf.world.is_wanting(held.n));
+            let wanting = shelf.held().filter(|held| held.is_monitored() && shelf.world.is_wanting(held.n));
             wanting.map(|held| held.id).collect()
         }
         _ => return Err(format!("Unknown command: {name}")),

@@ -52,11 +52,11 @@ impl Shelf<'_> {
         let seconds = left / 4_000_000;
         let mut row = json!({
             "id": id, "languages": [{"id": 1, "name": "English"}], "quality": {"quality": {"id": 3, "name": "WEBDL-1080p"}},
-            "customFormats": [], "customFormatScore": 0, "size": size as f64, "title": release,
+            "customFormats": [], "customFormatScore": 0, "size": size, "title": release,
             "added": time(self.world.clock - 600), "status": status, "trackedDownloadStatus": tracked,
             "trackedDownloadState": state, "statusMessages": [], "downloadId": format!("{id:040x}"), "protocol": "torrent",
             "downloadClient": "transmission", "downloadClientHasPostImportCategory": false, "indexer": "Sample indexer",
-            "outputPath": format!("/downloads/{id}"), "sizeleft": left as f64,
+            "outputPath": format!("/downloads/{id}"), "sizeleft": left,
         });
         let Some(map) = row.as_object_mut() else { return row };
         if status == "downloading" {
@@ -79,12 +79,12 @@ impl Shelf<'_> {
             ArrKind::Sonarr => {
                 let episodes = self.world.episodes(held.n);
                 map.insert("seriesId".into(), held.id.into());
-                let wanted = episodes.iter().rev().find(|episode| !self.owns(held, episode)).or(episodes.last());
+                let wanted = episodes.iter().rev().find(|episode| !held.owns(episode)).or(episodes.last());
                 if let Some(episode) = wanted {
                     let row = self.episode(held, episode, false);
                     map.insert("episodeId".into(), row.get("id").cloned().unwrap_or_default());
                     map.insert("seasonNumber".into(), episode.season.into());
-                    map.insert("episodeHasFile".into(), self.owns(held, episode).into());
+                    map.insert("episodeHasFile".into(), held.owns(episode).into());
                     if with_episode {
                         map.insert("episode".into(), row);
                     }

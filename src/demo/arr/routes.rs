@@ -55,6 +55,7 @@ pub(super) fn read(shelf: Shelf<'_>, path: &[&str], query: &Query) -> Answer {
             Some(rows) => ok(rows.into()),
             None => Answer::Json(400, json!({"message": "The value is not valid for start or end."})),
         },
+        ["command"] => ok((1..=shelf.changes.commands.len()).filter_map(|id| shelf.command(id)).collect()),
         ["command", id] => match number(id).and_then(|id| shelf.command(usize::try_from(id).ok()?)) {
             Some(command) => ok(command),
             None => not_found(&format!("Command with ID {id} does not exist")),

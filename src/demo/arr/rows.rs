@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::demo::arr::ArrKind;
 use crate::demo::arr::shelf::{Held, Shelf, Wish};
-use crate::demo::arr::world::Episode;
+use crate::demo::arr::world::{Episode, World};
 
 /// A time as the services write it.
 pub(super) fn time(seconds: i64) -> String {
@@ -28,7 +28,7 @@ impl Shelf<'_> {
     fn series(self, n: u64, held: Option<&Held<'_>>) -> Value {
         let world = &self.world;
         let episodes = world.episodes(n);
-        let owned = |episode: &Episode| episode.owned && held.is_some_and(|held| held.added.is_none());
+        let owned = |episode: &Episode| held.is_some_and(|held| held.owns(episode));
         let monitored = |season: u64| match held.and_then(|held| held.added).map(|added| &added.wish) {
             Some(Wish::Seasons(wanted)) => wanted.contains(&season),
             _ => season > 0,
@@ -47,7 +47,7 @@ impl Shelf<'_> {
                 "sizeOnDisk": files as u64 * 1_400_000_000, "releaseGroups": [], "percentOfEpisodes": percent,
             })
         };
-        let first = u64::from(!world.has_specials(n));
+        let first = u64::from(!World::has_specials(n));
         let seasons: Vec<Value> = (first..=world.seasons(n))
             .map(|season| {
                 let mut row = json!({"seasonNumber": season, "monitored": held.is_some() && monitored(season)});
@@ -58,18 +58,18 @@ impl Shelf<'_> {
             })
             .collect();
         let mut row = json!({
-            "title": world.title(n), "alternateTitles": [{"title": format!("{} (working title)", world.studio(n)), "seasonNumber": -1}],
-            "sortTitle": world.sort_title(n), "status": world.status(n), "ended": !world.is_running(n),
-            "overview": world.overview(n), "network": world.studio(n), "airTime": "21:30", "images": [],
+            "title": world.title(n), "alternateTitles": [{"title": format!("{} (working title)", World::studio(n)), "seasonNumber": -1}],
+            "sortTitle": world.sort_title(n), "status": world.status(n), "ended": !World::is_running(n),
+            "overview": world.overview(n), "network": World::studio(n), "airTime": "21:30", "images": [],
             "originalLanguage": {"id": 1, "name": "English"}, "seasons": seasons, "year": world.year(n),
-            "seasonFolder": true, "monitored": held.is_none_or(|held| self.is_monitored(held)), "monitorNewItems": "all",
+            "seasonFolder": true, "monitored": held.is_none_or(Held::is_monitored), "monitorNewItems": "all",
             "useSceneNumbering": false, "runtime": world.runtime(n), "tvdbId": world.foreign_id(n),
             "tvMazeId": 20_000 + n, "firstAired": episodes.iter().map(|episode| episode.airs).min().map(time),
             "seriesType": "standard", "cleanTitle": world.sort_title(n).replace(' ', ""),
             "imdbId": format!("tt{:07}", 100_000 + n), "titleSlug": format!("series-{}", world.foreign_id(n)),
-            "certification": world.certification(n), "genres": world.genres(n), "tags": [], "added": "0001-01-01T00:00:00Z",
+            "certification": world.certification(n), "genres": World::genres(n), "tags": [], "added": "0001-01-01T00:00:00Z",
             "ratings": {"votes": 100 + n, "value": 7.1}, "qualityProfileId": 0,
-            "languageProfileId": if self.options.major() == 3 { 0 } else { 1 },
+            "languageProfileId": u64::from(self.options.major() != 3),
         });
         self.of_library(&mut row, held, || count(None));
         row
@@ -86,15 +86,15 @@ impl Shelf<'_> {
         };
         let mut row = json!({
             "title": world.title(n), "originalTitle": world.title(n), "originalLanguage": {"id": 1, "name": "English"},
-            "alternateTitles": [{"sourceType": "tmdb", "movieMetadataId": n + 1, "title": format!("{} presents", world.studio(n))}],
+            "alternateTitles": [{"sourceType": "tmdb", "movieMetadataId": n + 1, "title": format!("{} presents", World::studio(n))}],
             "sortTitle": world.sort_title(n), "sizeOnDisk": size, "status": world.status(n), "overview": world.overview(n),
             "inCinemas": time(releases.cinemas), "images": [], "website": "", "year": world.year(n),
-            "studio": world.studio(n), "hasFile": has_file, "movieFileId": if has_file { n + 1 } else { 0 },
-            "monitored": held.is_some_and(|held| self.is_monitored(held)), "minimumAvailability": availability,
+            "studio": World::studio(n), "hasFile": has_file, "movieFileId": if has_file { n + 1 } else { 0 },
+            "monitored": held.is_some_and(Held::is_monitored), "minimumAvailability": availability,
             "isAvailable": world.status(n) == "released", "runtime": world.runtime(n),
             "cleanTitle": world.sort_title(n).replace(' ', ""), "imdbId": format!("tt{:07}", 500_000 + n),
             "tmdbId": world.foreign_id(n), "titleSlug": world.foreign_id(n).to_string(),
-            "certification": world.certification(n), "genres": world.genres(n), "tags": [], "added": "0001-01-01T00:00:00Z",
+            "certification": world.certification(n), "genres": World::genres(n), "tags": [], "added": "0001-01-01T00:00:00Z",
             "ratings": {"tmdb": {"votes": 100 + n, "value": 6.5, "type": "user"}}, "popularity": 3.5, "qualityProfileId": 0,
         });
         if let Some(map) = row.as_object_mut() {
@@ -136,30 +136,16 @@ impl Shelf<'_> {
     pub(super) fn episode(self, held: &Held<'_>, episode: &Episode, with_series: bool) -> Value {
         let mut row = json!({
             "id": episode_id(held, episode), "seriesId": held.id, "tvdbId": episode_id(held, episode) + 5_000_000,
-            "episodeFileId": if self.owns(held, episode) { episode_id(held, episode) } else { 0 },
+            "episodeFileId": if held.owns(episode) { episode_id(held, episode) } else { 0 },
             "seasonNumber": episode.season, "episodeNumber": episode.number, "title": episode.title,
             "airDate": air_day(episode.airs), "airDateUtc": time(episode.airs), "runtime": self.world.runtime(held.n),
-            "overview": self.world.overview(held.n + episode.number), "hasFile": self.owns(held, episode),
-            "monitored": self.wants(held, episode), "unverifiedSceneNumbering": false,
+            "overview": self.world.overview(held.n + episode.number), "hasFile": held.owns(episode),
+            "monitored": held.wants(episode), "unverifiedSceneNumbering": false,
         });
         if let (true, Some(map)) = (with_series, row.as_object_mut()) {
             map.insert("series".into(), self.title(held.n, Some(held)));
         }
         row
-    }
-
-    /// Whether the library has the episode.
-    pub(super) fn owns(self, held: &Held<'_>, episode: &Episode) -> bool {
-        held.added.is_none() && episode.owned
-    }
-
-    /// Whether the episode is monitored.
-    pub(super) fn wants(self, held: &Held<'_>, episode: &Episode) -> bool {
-        self.is_monitored(held)
-            && match held.added.map(|added| &added.wish) {
-                Some(Wish::Seasons(wanted)) => wanted.contains(&episode.season),
-                _ => episode.season > 0,
-            }
     }
 
     /// All quality profiles.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::demo::arr::world::{UNOWNED, World};
+use crate::demo::arr::world::{Episode, UNOWNED, World};
 use crate::demo::arr::{ArrKind, ArrOptions};
 
 /// Everything that requests change.
@@ -57,6 +57,26 @@ pub(super) struct Held<'s> {
     pub(super) added: Option<&'s Added>,
 }
 
+impl Held<'_> {
+    pub(super) fn is_monitored(&self) -> bool {
+        self.added.map_or(self.n % 5 != 4, |added| added.monitored)
+    }
+
+    /// Whether the library has the episode.
+    pub(super) fn owns(&self, episode: &Episode) -> bool {
+        self.added.is_none() && episode.owned
+    }
+
+    /// Whether the episode is monitored.
+    pub(super) fn wants(&self, episode: &Episode) -> bool {
+        self.is_monitored()
+            && match self.added.map(|added| &added.wish) {
+                Some(Wish::Seasons(wanted)) => wanted.contains(&episode.season),
+                _ => episode.season > 0,
+            }
+    }
+}
+
 /// The library as requests see it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shelf<'s> {
@@ -90,10 +110,6 @@ impl<'s> Shelf<'s> {
             return Some(Held { id: n + 1, n, added: None });
         }
         self.held().skip(usize::try_from(self.options.titles).unwrap_or(usize::MAX)).find(|held| held.n == n)
-    }
-
-    pub(super) fn is_monitored(self, held: &Held<'_>) -> bool {
-        held.added.map_or(held.n % 5 != 4, |added| added.monitored)
     }
 
     pub(super) fn has_file(self, held: &Held<'_>) -> bool {

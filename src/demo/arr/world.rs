@@ -74,8 +74,8 @@ impl World {
 
     pub(super) fn year(&self, n: u64) -> u64 {
         match self.kind {
-            ArrKind::Sonarr if self.is_running(n) => 2_018 + n % 6,
-            ArrKind::Radarr if self.is_new(n) => year_of(self.clock),
+            ArrKind::Sonarr if Self::is_running(n) => 2_018 + n % 6,
+            ArrKind::Radarr if Self::is_new(n) => year_of(self.clock),
             _ => 1_950 + self.dice(SHAPE, n).below(70),
         }
     }
@@ -91,11 +91,11 @@ impl World {
         text
     }
 
-    pub(super) fn studio(&self, n: u64) -> &'static str {
+    pub(super) fn studio(n: u64) -> &'static str {
         pick(STUDIOS, n)
     }
 
-    pub(super) fn genres(&self, n: u64) -> [&'static str; 2] {
+    pub(super) fn genres(n: u64) -> [&'static str; 2] {
         [pick(GENRES, n), pick(GENRES, n + 3)]
     }
 
@@ -108,25 +108,25 @@ impl World {
     }
 
     /// Whether a series is being shown these weeks.
-    pub(super) fn is_running(&self, n: u64) -> bool {
+    pub(super) fn is_running(n: u64) -> bool {
         n % 4 == 1
     }
 
     /// Whether a film comes out these weeks.
-    pub(super) fn is_new(&self, n: u64) -> bool {
+    pub(super) fn is_new(n: u64) -> bool {
         n % 10 == 7
     }
 
     /// Whether the library has no file of the film, or lacks the last episodes of the series.
     pub(super) fn is_wanting(&self, n: u64) -> bool {
-        if self.kind == ArrKind::Sonarr { n % 3 == 0 } else { n % 4 == 3 }
+        if self.kind == ArrKind::Sonarr { n.is_multiple_of(3) } else { n % 4 == 3 }
     }
 
     pub(super) fn status(&self, n: u64) -> &'static str {
         match self.kind {
-            ArrKind::Sonarr if self.is_running(n) => "continuing",
+            ArrKind::Sonarr if Self::is_running(n) => "continuing",
             ArrKind::Sonarr => "ended",
-            ArrKind::Radarr if !self.is_new(n) => "released",
+            ArrKind::Radarr if !Self::is_new(n) => "released",
             ArrKind::Radarr if self.releases(n).cinemas <= self.clock => "inCinemas",
             ArrKind::Radarr => "announced",
         }
@@ -137,8 +137,8 @@ impl World {
         self.dice(SHAPE, n + 1_000_000).between(1, 4)
     }
 
-    pub(super) fn has_specials(&self, n: u64) -> bool {
-        n % 2 == 0
+    pub(super) fn has_specials(n: u64) -> bool {
+        n.is_multiple_of(2)
     }
 
     /// All episodes of series `n` in order, specials first.
@@ -148,10 +148,10 @@ impl World {
         let mut all = Vec::new();
         // Shown at half past two in the night by universal time, which is the evening before where the network is.
         let midnight = self.clock - self.clock.rem_euclid(DAY);
-        let first_season = if self.has_specials(n) { 0 } else { 1 };
+        let first_season = u64::from(!Self::has_specials(n));
         for season in first_season..=last {
             let count = if season == 0 { 2 } else { dice.between(5, 10) };
-            let ahead = if self.is_running(n) && season == last { 3 } else { 0 };
+            let ahead = if Self::is_running(n) && season == last { 3 } else { 0 };
             for number in 1..=count {
                 let weeks = i64::try_from(count - number).unwrap_or(0);
                 let airs = if ahead > 0 {
@@ -173,7 +173,7 @@ impl World {
     pub(super) fn releases(&self, n: u64) -> Releases {
         let days = |days: u64| i64::try_from(days).unwrap_or(0) * DAY;
         let midnight = self.clock - self.clock.rem_euclid(DAY);
-        if self.is_new(n) {
+        if Self::is_new(n) {
             let cinemas = midnight - days(20) + days(n / 10 % 45);
             return Releases { cinemas, digital: Some(cinemas + days(24)), physical: None };
         }

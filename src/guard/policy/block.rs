@@ -87,7 +87,7 @@ impl<'c> Blocks<'c> {
             for &service in Service::ALL {
                 if let Some(block) = reader.table_at(&table, service.as_str()) {
                     reader.keys(&block, keys::BLOCK);
-                    let reach = Reach::of(catalogue, None, |subject| subject.service == service);
+                    let reach = Reach::of(catalogue, None, |subject| subject.service.blocks().contains(&service));
                     level.services.insert(service, self.block(reader, &block, &reach));
                 }
             }

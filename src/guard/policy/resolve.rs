@@ -6,16 +6,29 @@ use super::{
     document::{Document, Level},
     states_amounts,
 };
-use crate::guard::{limit::Unit, subject::Subject};
+use crate::guard::{
+    limit::Unit,
+    subject::{Service, Subject},
+};
 use std::{fmt::Write as _, sync::Arc};
 
 impl Level {
     /// The blocks that match a tool, the most specific first.
     fn matching(&self, subject: Subject) -> impl Iterator<Item = &Block> {
         let tool = self.tools.get(subject.tool);
-        let service = self.services.get(&subject.service);
+        let mut services: Vec<&Block> =
+            subject.service.blocks().iter().filter_map(|service| self.services.get(service)).collect();
+        if subject.service == Service::Arr {
+            // A tool of two services does what both allow: the strictest word comes first.
+            services.sort_by_key(|block| match block.action {
+                Some(Action::Deny) => 0,
+                Some(Action::Ask) => 1,
+                Some(Action::Allow) => 2,
+                None => 3,
+            });
+        }
         let kind = self.kinds.get(&subject.kind);
-        [tool, service, kind, self.all.as_ref()].into_iter().flatten()
+        tool.into_iter().chain(services).chain(kind).chain(self.all.as_ref())
     }
 }
 

@@ -161,6 +161,9 @@ pub struct PosterBefore {
     pub locked: bool,
     /// Plex's names of all that there were.
     pub known: Vec<String>,
+    /// Plex's name of the one that was chosen; none for one that was uploaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
 }
 
 impl Kept {

@@ -1,3 +1,4 @@
+mod metadata;
 mod playlists;
 mod watched;
 
@@ -13,6 +14,7 @@ use crate::{
         edit::rating,
         error::ToolError,
         find,
+        watch::wish,
     },
 };
 use schemars::JsonSchema;
@@ -92,8 +94,12 @@ impl Tool for UndoChange {
             Before::Entries { playlist, from, to } => playlists::entries(call, undo, playlist, from, to).await?,
             Before::Made { title, others, items } => playlists::made(call, undo, &title, &others, items).await?,
             deleted @ Before::Deleted { .. } => playlists::deleted(call, undo, deleted).await?,
-            Before::Metadata { .. } | Before::Watchlist { .. } => {
-                return Err(not("it is of a kind that can't be undone"));
+            Before::Metadata { rating_key, fields, tags, poster } => {
+                metadata::undo(call, undo, rating_key, (fields, tags, poster)).await?
+            }
+            Before::Watchlist { discover_key, to, .. } => {
+                let account = wish::undo(call, &discover_key, !to, undo.id, undo.dry_run).await?;
+                Undone { account, ..Undone::default() }
             }
         };
         Ok(Out {

@@ -75,7 +75,7 @@ struct Library {
     items: Vec<TypeCount>,
     /// What is played in it: films, episodes or tracks, and how many of them the token's account never played.
     #[serde(skip_serializing_if = "Option::is_none")]
-    unwatched: Option<Unwatched>,
+    unwatched: Option<NeverPlayed>,
     /// What reading every item told.
     #[serde(skip_serializing_if = "Option::is_none")]
     held: Option<Held>,
@@ -94,7 +94,7 @@ struct TypeCount {
 /// What was never played.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Unwatched {
+struct NeverPlayed {
     /// movie, episode or track.
     #[serde(rename = "type")]
     kind: MediaType,
@@ -256,10 +256,10 @@ async fn hold(call: &Call<'_, Read>, library: &mut Library, before: u64) -> Resu
     Ok(read)
 }
 
-fn share(kind: MediaType, total: u64, unwatched: u64) -> Unwatched {
+fn share(kind: MediaType, total: u64, unwatched: u64) -> NeverPlayed {
     #[expect(clippy::cast_precision_loss, reason = "rounded to thousandths anyway")]
     let share = if total == 0 { 0.0 } else { (unwatched as f64 / total as f64 * 1_000.0).round() / 1_000.0 };
-    Unwatched { kind, total, unwatched, share }
+    NeverPlayed { kind, total, unwatched, share }
 }
 
 fn held(holdings: &Holdings) -> Held {

@@ -6,11 +6,12 @@ use crate::{
     },
     tools::{
         Tool,
-        arguments::{PlexId, plain_query},
+        arguments::PlexId,
         call::Call,
         error::ToolError,
         filters::{Conditions, Filters, ignored_filter},
         listing::{Fields, IDENTITY, ListedItem, Paging, Pick, Row},
+        text::query,
     },
 };
 use schemars::JsonSchema;
@@ -97,7 +98,7 @@ impl Tool for SearchMedia {
     type Out = Out;
 
     async fn run(call: &Call<'_, Read>, args: Args) -> Result<Out, ToolError> {
-        let query = plain_query(&args.query)?;
+        let query = query("query", &args.query)?;
         let pick = Pick::new(args.fields.clone(), &[&IDENTITY[..], &USUAL].concat())?;
         let conditions = args.filters.clone().read()?;
         let found = match (&args.library_key, conditions.first()) {

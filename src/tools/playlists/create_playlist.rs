@@ -24,8 +24,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Make a playlist. Either of items, by `ratingKeys`: a show, season, artist or album puts all its episodes or tracks in; or
-/// a smart one, by `smart` with `librarySectionId`: it always holds what its rules (`smartFilter`) find then.
+/// Make a playlist of items, or a smart one that always holds what its rules find. Items are named by `ratingKeys`: a show,
+/// season, artist or album puts all its episodes or tracks in. A smart one takes `smart` and `librarySectionId`, and
+/// `smartFilter` for its rules.
 #[derive(JsonSchema)]
 pub(super) struct CreatePlaylist;
 

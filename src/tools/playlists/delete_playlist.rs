@@ -6,7 +6,7 @@ use crate::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Delete a playlist, a smart one too. What is in it stays in its libraries.
+/// Delete a playlist, of items or a smart one; what is in it stays in its libraries.
 #[derive(JsonSchema)]
 pub(super) struct DeletePlaylist;
 

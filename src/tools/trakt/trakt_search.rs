@@ -1,7 +1,13 @@
 use crate::{
     guard::{Affected, Read, Service},
     plex::items::Window,
-    tools::{Tool, arguments::plain_query, call::Call, error::ToolError, listing::Paging, text::shorten},
+    tools::{
+        Tool,
+        call::Call,
+        error::ToolError,
+        listing::Paging,
+        text::{self, shorten},
+    },
     trakt::{
         ids::Ids,
         search::{Hit, HitWork},
@@ -148,7 +154,7 @@ impl Tool for TraktSearch {
 
     async fn run(call: &Call<'_, Read>, args: Args) -> Result<Out, ToolError> {
         let Args { query, kind, year, limit, offset } = args;
-        let query = plain_query(&query)?;
+        let query = text::query("query", &query)?;
         let types = match kind {
             Some(Kind::Movie) => "movie",
             Some(Kind::Show) => "show",

@@ -31,9 +31,9 @@ impl Audience {
         account: Option<&PlexId>,
         library: Option<&PlexId>,
     ) -> Result<Self, ToolError> {
-        let (accounts, devices, libraries) =
-            tokio::join!(plex.accounts(), plex.devices(), Self::sections(plex, library));
-        let mut audience = Self { libraries: libraries?, ..Self::default() };
+        // The libraries come first: a token that the server refuses is not to be tried three times.
+        let mut audience = Self { libraries: Self::sections(plex, library).await?, ..Self::default() };
+        let (accounts, devices) = tokio::join!(plex.accounts(), plex.devices());
         match accounts {
             Ok(accounts) => {
                 let named = accounts.into_iter().filter_map(|account| {
@@ -114,6 +114,11 @@ impl Audience {
     /// What a device is called.
     pub(super) fn device(&self, id: u64) -> DeviceName {
         self.devices.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// The libraries by their keys.
+    pub(super) fn libraries(&self) -> &BTreeMap<u64, Section> {
+        &self.libraries
     }
 
     /// The title of a library.

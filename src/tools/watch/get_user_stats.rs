@@ -12,7 +12,7 @@ use crate::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 /// The people of the server with their ids, and what each of them watched in the last days: plays, different items, hours,
 /// when last, from which libraries. Other tools take the id as userId.
@@ -72,11 +72,21 @@ struct User {
     #[serde(skip_serializing_if = "Option::is_none")]
     last_seen: Option<i64>,
     /// Plays by type: movie, episode, track, ...
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    plays_by_type: BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    plays_by_type: Vec<TypePlays>,
     /// The libraries that were played from most.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     top_libraries: Vec<LibraryPlays>,
+}
+
+/// A person's plays of one type.
+#[derive(Serialize, JsonSchema)]
+struct TypePlays {
+    /// The type.
+    #[serde(rename = "type")]
+    kind: String,
+    /// Plays.
+    plays: u64,
 }
 
 /// A person's plays from one library.
@@ -149,7 +159,11 @@ fn user(id: u64, person: &Person, audience: &Audience) -> User {
         unique_items: person.items.len(),
         hours: hours(person.count.seconds),
         last_seen: person.last,
-        plays_by_type: person.kinds.iter().map(|(kind, count)| (kind.to_string(), count.plays)).collect(),
+        plays_by_type: person
+            .kinds
+            .iter()
+            .map(|(kind, count)| TypePlays { kind: kind.to_string(), plays: count.plays })
+            .collect(),
         top_libraries: top_libraries.collect(),
     }
 }

@@ -10,7 +10,7 @@ use jiff::{
 const SECONDS_A_DAY: i64 = 86_400;
 
 /// The last so many times 24 hours.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Period {
     /// How many days it has.
     pub(super) days: u32,

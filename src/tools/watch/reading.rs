@@ -147,3 +147,98 @@ impl Waiting {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::watch::{period::Period, tally::Tally};
+    use proptest::prelude::*;
+
+    fn play((item, section, kind, at, account): (u64, u64, usize, i64, u64)) -> Play {
+        let kinds = ["movie", "episode", "track", "hologram"];
+        Play {
+            item: (item > 0).then_some(item),
+            show: (kind == 1).then_some(900 + item % 3),
+            section: (section > 0).then_some(item % 4),
+            kind: kinds[kind].into(),
+            at: Some(at),
+            account: Some(account),
+            device: Some(account % 3),
+            titles: None,
+        }
+    }
+
+    /// Every seventh item is gone, and every fifth has no length.
+    fn facts(key: u64) -> Option<Facts> {
+        let seconds = u32::try_from(60 * key).ok().filter(|_| !key.is_multiple_of(5));
+        (!key.is_multiple_of(7)).then_some(Facts { seconds, work: key / 2 })
+    }
+
+    fn plays() -> impl Strategy<Value = Vec<Play>> {
+        let play = (0_u64..300, 0_u64..4, 0_usize..4, 1_600_000_000_i64..1_700_000_000, 1_u64..6).prop_map(play);
+        prop::collection::vec(play, 0..600)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn pages_tell_the_same_as_all_at_once(plays in plays(), sizes in prop::collection::vec(1_usize..90, 1..9)) {
+            let period = Period::last(3_650, Some("Europe/Berlin")).unwrap();
+            let mut expected = (Tally::new(period.clone()), Chart::new(true));
+            for play in &plays {
+                let facts = play.item.and_then(facts);
+                expected.0.add(play, facts);
+                expected.1.add(play, facts);
+            }
+            let mut found = (Tally::new(period), Chart::new(true));
+            let (mut waiting, mut left, mut told) = (Waiting::default(), plays.as_slice(), 0);
+            for size in sizes.iter().cycle() {
+                let (page, rest) = left.split_at((*size).min(left.len()));
+                left = rest;
+                waiting.take(page.iter().cloned());
+                if waiting.is_enough() || left.is_empty() {
+                    waiting.lookup.answer(facts);
+                    waiting.release(&mut |play, facts| {
+                        told += 1;
+                        found.0.add(play, facts);
+                        found.1.add(play, facts);
+                    });
+                }
+                if left.is_empty() {
+                    break;
+                }
+            }
+            prop_assert_eq!(told, plays.len());
+            prop_assert_eq!(&found.0, &expected.0);
+            let total = u64::try_from(plays.len()).unwrap();
+            let sums = [
+                found.0.days.values().map(|count| count.plays).sum::<u64>(),
+                found.0.hours.iter().map(|count| count.plays).sum(),
+                found.0.weekdays.iter().map(|count| count.plays).sum(),
+                found.0.kinds.values().map(|count| count.plays).sum(),
+                found.0.people.values().map(|person| person.count.plays).sum(),
+                found.0.sections.values().map(|count| count.plays).sum(),
+                found.0.devices.values().map(|count| count.plays).sum(),
+            ];
+            prop_assert_eq!(sums, [total; 7]);
+            for metric in [Metric::Plays, Metric::Duration, Metric::Users, Metric::Recency] {
+                let titles = |chart: Chart| {
+                    let titles = chart.into_titles(metric, &Lookup::default());
+                    titles.into_iter().map(|title| (title.subject, title.plays, title.seconds, title.people, title.copies))
+                        .collect::<Vec<_>>()
+                };
+                let mut backwards = Chart::new(true);
+                for play in plays.iter().rev() {
+                    backwards.add(play, play.item.and_then(facts));
+                }
+                let mut again = Chart::new(true);
+                for play in &plays {
+                    again.add(play, play.item.and_then(facts));
+                }
+                let told = titles(again);
+                prop_assert_eq!(told.iter().map(|title| title.1).sum::<u64>(), total);
+                prop_assert_eq!(told, titles(backwards));
+            }
+        }
+    }
+}

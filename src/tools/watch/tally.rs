@@ -35,7 +35,7 @@ pub(super) struct Person {
 }
 
 /// All plays of a period, counted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Tally {
     period: Period,
     pub(super) all: Count,
