@@ -252,6 +252,18 @@ impl App {
         if let Err(error) = &self.config.discover {
             tracing::error!("{error}");
         }
+        // Most people have no app on Trakt, which is no fault.
+        let has_none = |error: &SettingError| matches!(error, SettingError::Unset { variable: "TRAKT_CLIENT_ID", .. });
+        if let Err(error) = &self.config.trakt
+            && !has_none(error)
+        {
+            tracing::error!("{error}");
+        }
+        if self.config.trakt.is_ok()
+            && let Err(error) = check_secret(&self.config.trakt_sign_in)
+        {
+            tracing::warn!("the sign-in to Trakt is not safe: {error}");
+        }
         if let Err(error) = self.exports.prepare() {
             tracing::error!("{error}");
         }

@@ -5,6 +5,7 @@ mod difference;
 mod follower;
 mod plays;
 mod ratings;
+mod sync_result;
 mod trakt_authenticate;
 mod trakt_complete_auth;
 mod trakt_get_auth_status;

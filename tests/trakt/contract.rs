@@ -54,7 +54,7 @@ async fn every_request_to_trakt_is_one_that_trakt_describes() {
         ("trakt_start_scrobbling", json!({"ratingKey": "1001", "progress": 50, "action": "pause"})),
         ("trakt_start_scrobbling", json!({"ratingKey": "1001", "progress": 90, "action": "stop"})),
         ("trakt_authenticate", json!({})),
-        ("trakt_complete_auth", json!({"waitSeconds": 0})),
+        ("trakt_complete_auth", json!({"waitSeconds": 1})),
     ] {
         client.call(tool, arguments).await;
     }

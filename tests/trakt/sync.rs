@@ -46,6 +46,8 @@ async fn what_trakt_lacks_is_listed_then_sent_and_never_sent_again() {
     let listed = sync(&client, json!({"limit": 1_000})).await;
     assert_eq!((&listed["dryRun"], &listed["decision"]), (&json!(true), &json!("allow")), "the default: {listed}");
     assert!(trakt.history().is_empty() && trakt.count("POST", "/") == 0, "nothing was sent");
+    let shown: Vec<f64> = client.progress.lock().unwrap().iter().map(|note| note.progress).collect();
+    assert!(!shown.is_empty() && shown.is_sorted(), "progress only rises: {shown:?}");
     let missing = count(&listed, "missing");
     assert!(missing > 150, "{listed}");
     let parts = ["missing", "alreadyThere", "folded", "skipped", "otherTypes"].map(|name| count(&listed, name));

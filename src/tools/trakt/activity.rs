@@ -1,6 +1,7 @@
 //! What goes on for Trakt beyond single calls: the sync that runs and the last one, and who is being followed.
 
 use super::follower::FollowerState;
+use crate::{export::job::Progress, guard::Effect, tools::call::Call};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -80,6 +81,8 @@ impl Drop for Follower {
 pub(crate) struct Running<'a> {
     activity: &'a Activity,
     id: String,
+    /// What was done in earlier parts of the work, and in this one.
+    done: Mutex<(u64, u64)>,
 }
 
 fn now() -> String {
@@ -113,7 +116,7 @@ impl Activity {
             ended_at: None,
             result: None,
         });
-        Some(Running { activity: self, id })
+        Some(Running { activity: self, id, done: Mutex::default() })
     }
 
     /// The syncs that run now, and the last one that ended.
@@ -130,9 +133,20 @@ impl Running<'_> {
         }
     }
 
-    /// Notes how far it is.
-    pub(super) fn at(&self, phase: &'static str, done: u64, total: Option<u64>) {
+    /// Notes how far it is, and shows it to the caller, for whom the parts of the work add up: a client's progress only
+    /// ever rises.
+    pub(super) fn at<E: Effect>(&self, call: &Call<'_, E>, phase: &'static str, done: u64, total: Option<u64>) {
         self.change(|row| (row.phase, row.done, row.total) = (phase, done, total));
+        let earlier = {
+            let mut known = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+            if done < known.1 {
+                known.0 += known.1;
+            }
+            known.1 = done;
+            known.0
+        };
+        let total = total.map(|total| earlier + total);
+        call.progress(Progress { items: earlier + done, total, ..Progress::default() });
     }
 
     /// Notes how it ends.

@@ -6,7 +6,6 @@ use super::{
     plays::{title_of, what},
 };
 use crate::{
-    export::job::Progress,
     guard::Effect,
     plex::{
         http::Plex,
@@ -223,8 +222,7 @@ async fn each<E: Effect>(
         let window = plex.window::<Item>(request.clone(), at, ROWS).await?;
         let done = at + window.items.len() as u64;
         window.items.into_iter().for_each(&mut visit);
-        running.at("plex", done, window.total);
-        call.progress(Progress { items: done, total: window.total, ..Progress::default() });
+        running.at(call, "plex", done, window.total);
         offset = window.next_offset.filter(|&next| next > at);
     }
     Ok(())

@@ -191,7 +191,7 @@ impl Task {
         let arguments = json!({"ratingKey": due.rating_key, "progress": due.progress, "action": due.step.as_str()});
         let arguments: Map<String, Value> = serde_json::from_value(arguments).unwrap_or_default();
         let told = tools::call(app, &self.caller, "trakt_start_scrobbling", arguments).await?;
-        let message = told.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let message = told.get("summary").and_then(Value::as_str).unwrap_or_default().to_owned();
         self.note(|state| {
             state.told += 1;
             state.last_told = Some(message);

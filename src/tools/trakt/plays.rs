@@ -2,7 +2,6 @@
 
 use super::activity::Running;
 use crate::{
-    export::job::Progress,
     guard::Effect,
     plex::{
         history::{History, Play, PlayFilter},
@@ -133,8 +132,7 @@ async fn rows<E: Effect>(
     let mut history = History::new(plex, filter, true);
     let mut rows = Vec::new();
     while history.page(&mut rows).await? {
-        running.at("plex", history.received(), history.total());
-        call.progress(Progress { items: history.received(), total: history.total(), ..Progress::default() });
+        running.at(call, "plex", history.received(), history.total());
     }
     Ok(rows)
 }
@@ -151,8 +149,7 @@ pub(super) async fn look_up<E: Effect>(
         let items = plex.items_by_text(batch).await?;
         found.extend(items.into_iter().filter_map(|item| Some((item.rating_key.clone()?, item))));
         let done = found.len() as u64;
-        running.at("plex", done, Some(keys.len() as u64));
-        call.progress(Progress { items: done, total: Some(keys.len() as u64), ..Progress::default() });
+        running.at(call, "plex", done, Some(keys.len() as u64));
     }
     Ok(found)
 }

@@ -36,7 +36,7 @@ pub(super) struct Out {
     /// What to do with them.
     instructions: String,
     /// What was done.
-    message: String,
+    summary: String,
 }
 
 impl Tool for TraktAuthenticate {
@@ -64,7 +64,7 @@ impl Tool for TraktAuthenticate {
             auth_url: pending.verification_url,
             user_code: pending.user_code,
             expires_in,
-            message: "Trakt waits for the code to be entered. Nobody is signed in yet by this.".into(),
+            summary: "Trakt waits for the code to be entered. Nobody is signed in yet by this.".into(),
         })
     }
 }

@@ -52,7 +52,7 @@ pub(super) struct Out {
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_in: Option<i64>,
     /// What that means.
-    message: String,
+    summary: String,
     /// What to do now.
     next_steps: Vec<&'static str>,
 }
@@ -82,7 +82,7 @@ impl Tool for TraktCompleteAuth {
                 expires_in: Some((pending.expires_at - Timestamp::now().as_second()).max(0)),
                 user_code: Some(pending.user_code),
                 auth_url: Some(pending.verification_url),
-                message: "The code was not entered yet.".into(),
+                summary: "The code was not entered yet.".into(),
                 next_steps: vec!["Enter the code at the address", "Call trakt_complete_auth again"],
             }),
         }
@@ -95,7 +95,7 @@ async fn done(trakt: &Trakt) -> Out {
     Out {
         success: true,
         status: "done",
-        message: match user.as_ref().and_then(|user| user.username.as_deref()) {
+        summary: match user.as_ref().and_then(|user| user.username.as_deref()) {
             Some(name) => {
                 format!("{name} is signed in to Trakt. The sign-in is kept on this machine and renewed by itself.")
             }

@@ -34,7 +34,7 @@ pub(super) struct Out {
     /// What Trakt is reached by.
     config: Config,
     /// What that means, and what to do.
-    message: String,
+    summary: String,
 }
 
 /// What Trakt is reached by.
@@ -66,10 +66,10 @@ impl Tool for TraktGetAuthStatus {
         let expires_in = kept.tokens.filter(|_| user.is_ok()).map(|tokens| (tokens.expires_at() - now).max(0));
         let sign_in_pending = kept.pending.is_some_and(|pending| pending.expires_at > now);
         let config = Config { base_url: trakt.address() };
-        let (authenticated, user, message) = match user {
+        let (authenticated, user, summary) = match user {
             Ok(user) => (true, Some(user), "Signed in to Trakt.".to_owned()),
-            Err(message) => (false, None, message),
+            Err(summary) => (false, None, summary),
         };
-        Ok(Out { authenticated, user, expires_in, sign_in_pending, config, message })
+        Ok(Out { authenticated, user, expires_in, sign_in_pending, config, summary })
     }
 }

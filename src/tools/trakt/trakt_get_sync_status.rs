@@ -27,7 +27,7 @@ pub(super) struct Out {
     #[serde(skip_serializing_if = "Option::is_none")]
     sync_id: Option<String>,
     /// What goes on, in a sentence.
-    message: String,
+    summary: String,
     /// The syncs that are running, those that only look among them.
     running: Vec<SyncRow>,
     /// The last one that ended since this server began.
@@ -54,12 +54,12 @@ impl Tool for TraktGetSyncStatus {
             .map(|follower| follower.state.lock().unwrap_or_else(PoisonError::into_inner).clone())
             .collect();
         let changing = running.iter().find(|sync| !sync.dry_run());
-        let message = match (changing, followers.len()) {
+        let summary = match (changing, followers.len()) {
             (Some(_), _) => "A sync is running.".to_owned(),
             (None, 0) => "No sync is running, and nobody is followed.".to_owned(),
             (None, count) => format!("No sync is running; {count} followed."),
         };
         let sync_id = changing.map(|sync| sync.sync_id().to_owned());
-        Ok(Out { sync_in_progress: changing.is_some(), sync_id, message, running, last, followers })
+        Ok(Out { sync_in_progress: changing.is_some(), sync_id, summary, running, last, followers })
     }
 }

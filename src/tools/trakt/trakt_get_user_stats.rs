@@ -30,7 +30,7 @@ pub(super) struct Out {
     /// What Trakt tells, and what follows from it.
     stats: Stats,
     /// Whose they are.
-    message: String,
+    summary: String,
 }
 
 /// What Trakt tells, and what follows from it.
@@ -90,7 +90,7 @@ impl Tool for TraktGetUserStats {
         let user_name = trakt.user().await?.username;
         let stats = trakt.stats().await?;
         let enhanced_stats = enhanced(&stats);
-        let message = match &user_name {
+        let summary = match &user_name {
             Some(name) => format!("The lifetime statistics of {name}."),
             None => "The lifetime statistics of the account that is signed in.".into(),
         };
@@ -99,7 +99,7 @@ impl Tool for TraktGetUserStats {
             _ => Map::new(),
         };
         let generated_at = Timestamp::now().to_string();
-        Ok(Out { success: true, stats: Stats { user_name, trakt_stats, enhanced_stats, generated_at }, message })
+        Ok(Out { success: true, stats: Stats { user_name, trakt_stats, enhanced_stats, generated_at }, summary })
     }
 }
 

@@ -105,7 +105,7 @@ pub(super) struct Out {
     /// Always true: a failure is an error.
     success: bool,
     /// What was done, in a sentence.
-    message: String,
+    summary: String,
     /// What Trakt made of it: watching, paused, scrobbled (the play is in the history), `already_scrobbled` or `too_short`
     /// (nothing was kept).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -198,7 +198,7 @@ async fn scrobble(call: &Call<'_, Write>, args: &Args, step: Step) -> Result<Out
     let cleared = call.clear(plan).await?;
     let said = trakt.scrobble(&cleared, step, &watching, at).await?;
     call.used(Amounts { items: u64::from(said == Scrobbled::Added), bytes: 0 });
-    let message = match &said {
+    let summary = match &said {
         Scrobbled::Watching => format!("Trakt shows {title} as being watched, at {at:.0} per cent."),
         Scrobbled::Paused => format!("Trakt keeps the place in {title}, at {at:.0} per cent."),
         Scrobbled::Added => format!("A play of {title} is in the Trakt history now."),
@@ -209,7 +209,7 @@ async fn scrobble(call: &Call<'_, Write>, args: &Args, step: Step) -> Result<Out
     let rating_key = key.to_string();
     Ok(Out {
         success: true,
-        message,
+        summary,
         result: Some(said.as_str().to_owned()),
         session_data: Some(SessionData { rating_key, title, kind: kind.as_str(), progress: at }),
         follower: None,
@@ -268,7 +268,7 @@ async fn follow(call: &Call<'_, Write>, args: &Args) -> Result<Out, ToolError> {
     followers.push(follower);
     Ok(Out {
         success: true,
-        message: format!(
+        summary: format!(
             "{name} is followed: what {name} plays is told to Trakt. trakt_get_sync_status shows how it goes."
         ),
         result: None,
@@ -285,7 +285,7 @@ async fn unfollow(call: &Call<'_, Write>, args: &Args) -> Result<Out, ToolError>
     let state = at.map(|at| shown(&followers.swap_remove(at).state));
     Ok(Out {
         success: true,
-        message: match state {
+        summary: match state {
             Some(_) => format!("{name} is no longer followed."),
             None => format!("{name} was not followed."),
         },

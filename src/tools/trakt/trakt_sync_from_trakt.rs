@@ -3,7 +3,6 @@ use super::{
     difference::{self, Difference, Differs, Side, Theirs},
 };
 use crate::{
-    export::job::Progress,
     guard::{Amounts, Cleared, Plan, Service, Write},
     plex::{
         change::Made,
@@ -95,7 +94,7 @@ pub(super) struct Out {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
     /// What was done, in a sentence.
-    message: String,
+    summary: String,
 }
 
 /// What Trakt has.
@@ -178,7 +177,7 @@ impl Tool for TraktSyncFromTrakt {
                 "another sync with Trakt is running: trakt_get_sync_status shows how far it is".to_owned(),
             )
         })?;
-        running.at("trakt", 0, None);
+        running.at(call, "trakt", 0, None);
         let theirs = Theirs::new(trakt.watched_movies().await?, trakt.watched_shows().await?);
         let difference = difference::read(call, &running, theirs).await?;
         let keys: Vec<&str> = difference
@@ -271,8 +270,7 @@ impl Marked {
                 self.count += 1;
                 self.left -= 1;
                 call.reached(self.count);
-                running.at("sending", self.count, Some(total));
-                call.progress(Progress { items: self.count, total: Some(total), ..Progress::default() });
+                running.at(call, "sending", self.count, Some(total));
             }
         }
         Ok(())
@@ -299,7 +297,7 @@ fn told(difference: Difference, marked: &Marked, args: &Args) -> Out {
         warnings
             .push(format!("{} were watched or begun in Plex meanwhile, and were left as they are", marked.meanwhile));
     }
-    let message = match (args.apply, marked.left) {
+    let summary = match (args.apply, marked.left) {
         (false, 0) => "Plex has all that is watched on Trakt. Nothing was changed.".to_owned(),
         (false, left) => format!("{left} films and episodes are watched on Trakt only. Nothing was changed."),
         (true, 0) => format!("{} films and episodes were marked as watched in Plex.", marked.count),
@@ -338,6 +336,6 @@ fn told(difference: Difference, marked: &Marked, args: &Args) -> Out {
         differences,
         paging,
         warnings,
-        message,
+        summary,
     }
 }

@@ -1,12 +1,11 @@
 use super::{
     activity::Running,
-    plays::{self, Plays, Skipped},
+    plays::{self, Plays},
     ratings::{self, Ratings},
+    sync_result::{MAX_TITLES, Out, PlayRow, Summary, by_reason, window},
 };
 use crate::{
-    export::job::Progress,
     guard::{Amounts, Cleared, Foreseen, Plan, Service, Write},
-    plex::items::Window,
     tools::{Tool, call::Call, change::facts, error::ToolError, listing::Paging},
     trakt::{
         error::TraktError,
@@ -17,9 +16,9 @@ use crate::{
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::HashSet,
     time::{Duration, Instant},
 };
 
@@ -75,103 +74,8 @@ fn default_limit() -> u64 {
     100
 }
 
-/// What was sent, or would be.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Out {
-    /// Always true: a failure is an error.
-    success: bool,
-    /// Whether nothing was to be sent.
-    dry_run: bool,
-    /// Whether Trakt lacks nothing any more; false for a dry run that lists something, and where the next call goes on.
-    complete: bool,
-    /// The counts.
-    summary: Summary,
-    /// Plays that Trakt lacks: with dryRun those that would be sent, else those that were.
-    plays: Vec<PlayRow>,
-    #[serde(flatten)]
-    paging: Paging,
-    /// Titles that were sent and that Trakt does not know.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    not_found: Vec<String>,
-    /// Plays that can't be sent, by reason.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    skipped: Vec<SkippedRow>,
-    /// What else is worth knowing.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<String>,
-    /// With dryRun: allow where the plays would be sent, ask where a person would be asked, refuse where the policy refuses.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    decision: Option<&'static str>,
-    /// Why it would be refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refusal: Option<String>,
-    /// When it began.
-    start_time: String,
-    /// When it ended.
-    end_time: String,
-}
-
-/// Counts of plays.
-#[derive(Debug, Default, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct Summary {
-    /// Plays in Plex's history of this person.
-    items_processed: u64,
-    /// Plays that Trakt has got.
-    items_added: u64,
-    /// Ratings that Trakt has got.
-    items_updated: u64,
-    /// Plays that were sent and not added.
-    items_failed: u64,
-    /// Plays that Trakt lacked before this call.
-    missing: u64,
-    /// Plays that Trakt had.
-    already_there: u64,
-    /// Plays that are the same as another: noted twice by Plex, or for another copy or edition.
-    folded: u64,
-    /// Films and episodes of which several copies or editions were played, each sent as one.
-    copies_as_one: u64,
-    /// Plays that can't be sent.
-    skipped: u64,
-    /// Plays of music and other things that Trakt knows nothing of.
-    other_types: u64,
-    /// Plays that are left for the next call.
-    remaining: u64,
-    /// Ratings that Trakt lacked before this call.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ratings_missing: Option<u64>,
-    /// Milliseconds.
-    duration: u64,
-}
-
-/// A play.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct PlayRow {
-    /// The film with its year, or the episode with its show and numbers.
-    title: String,
-    /// When it was played.
-    watched_at: String,
-    /// The item's number in Plex.
-    rating_key: String,
-}
-
-/// Plays that can't be sent for one reason.
-#[derive(Serialize, JsonSchema)]
-struct SkippedRow {
-    /// Why.
-    reason: &'static str,
-    /// How many.
-    count: u64,
-    /// The first titles.
-    titles: Vec<String>,
-}
-
 /// How long plays are sent in one call: many clients give a call up after a minute.
 const SENDING: Duration = Duration::from_secs(40);
-/// Titles that are named of what was not found or skipped for one reason.
-const MAX_TITLES: usize = 20;
 /// How long another process that syncs is waited for.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -248,8 +152,7 @@ async fn known(call: &Call<'_, Write>, running: &Running<'_>, trakt: &Trakt) -> 
             for viewed in &rows {
                 known.add(viewed);
             }
-            running.at("trakt", read, None);
-            call.progress(Progress { items: read, ..Progress::default() });
+            running.at(call, "trakt", read, None);
         }
     }
     Ok(known)
@@ -335,8 +238,7 @@ impl Sync<'_, '_> {
                 Err(error) => return Err(self.stopped(done, &error)),
             }
             self.call.reached(done.added);
-            self.running.at("sending", done.sent as u64, Some(total as u64));
-            self.call.progress(Progress { items: done.sent as u64, total: Some(total as u64), ..Progress::default() });
+            self.running.at(self.call, "sending", done.sent as u64, Some(total as u64));
         }
         Ok(())
     }
@@ -431,26 +333,4 @@ impl Sync<'_, '_> {
             copies.any(|other| other.rating_key != first.rating_key || other.edition != first.edition)
         })
     }
-}
-
-fn window(plays: &[usize], offset: u64, limit: u64) -> Window<usize> {
-    let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX);
-    let next = offset.saturating_add(limit);
-    Window {
-        items: plays.iter().copied().skip(at(offset)).take(at(limit)).collect(),
-        total: Some(plays.len() as u64),
-        next_offset: (next < plays.len() as u64).then_some(next),
-    }
-}
-
-fn by_reason(skipped: &[Skipped]) -> Vec<SkippedRow> {
-    let mut rows: BTreeMap<&'static str, SkippedRow> = BTreeMap::new();
-    for Skipped { title, reason } in skipped {
-        let row = rows.entry(reason).or_insert(SkippedRow { reason, count: 0, titles: Vec::new() });
-        row.count += 1;
-        if row.titles.len() < MAX_TITLES && !row.titles.contains(title) {
-            row.titles.push(title.clone());
-        }
-    }
-    rows.into_values().collect()
 }
