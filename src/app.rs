@@ -14,11 +14,12 @@ use crate::{
     guard::{Guard, Kind, Ledger, LedgerError, Policy, PolicyErrors, SHIPPED, SelfTestFailed},
     http::Sent,
     plex::{discover::Discover, error::PlexError, http::Plex},
-    tools,
+    tools::{self, trakt::activity::Activity},
+    trakt::{error::TraktError, http::Trakt},
 };
 use std::{
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Arc, Mutex, Weak},
 };
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit, watch::Sender};
 use watch::Watch;
@@ -40,6 +41,11 @@ pub struct App {
     reads: Semaphore,
     changes: Semaphore,
     plex: OnceCell<Plex>,
+    trakt: OnceCell<Trakt>,
+    /// What is done for Trakt beyond the call that began it.
+    pub(crate) activity: Activity,
+    /// This very value, for tasks that outlive a call.
+    own: Weak<Self>,
     sonarr: OnceCell<Arr>,
     radarr: OnceCell<Arr>,
     discover: OnceCell<Discover>,
@@ -96,6 +102,17 @@ pub enum PlexUnavailable {
     /// The client can't be made of the settings.
     #[error(transparent)]
     Client(#[from] PlexError),
+}
+
+/// Why Trakt can't be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum TraktUnavailable {
+    /// The settings name no app.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The client can't be made of the settings.
+    #[error(transparent)]
+    Client(#[from] TraktError),
 }
 
 /// Why Sonarr or Radarr can't be asked.
@@ -174,7 +191,7 @@ fn refuse_among_exports(what: &'static str, path: &Path, exports: &Path) -> Resu
 
 impl App {
     /// Loads the policy and opens the ledger. Sends nothing.
-    pub fn new(config: Config) -> Result<Self, StartError> {
+    pub fn new(config: Config) -> Result<Arc<Self>, StartError> {
         let exports = Exports::new(config.exports.clone());
         let (policy, stamp) = load_to_serve(&config.policy, exports.path())?;
         tracing::info!(policy = %config.policy, hash = policy.hash(), "policy loaded");
@@ -183,21 +200,30 @@ impl App {
         let ledger = Ledger::open_with_key(&config.ledger, &config.ledger_key)?;
         refuse_among_exports("ledger", &config.ledger, exports.path())?;
         refuse_among_exports("ledger's key", &config.ledger_key, exports.path())?;
+        refuse_among_exports("sign-in to Trakt", &config.trakt_sign_in, exports.path())?;
         let guard = Guard::new(policy, ledger, config.grant.clone()).loaded_from(&config.policy.to_string());
         guard.self_test()?;
-        Ok(Self {
+        Ok(Arc::new_cyclic(|own| Self {
             config,
             guard,
             exports,
             reads: Semaphore::new(MAX_READS),
             changes: Semaphore::new(MAX_CHANGES),
             plex: OnceCell::new(),
+            trakt: OnceCell::new(),
+            activity: Activity::default(),
+            own: Weak::clone(own),
             sonarr: OnceCell::new(),
             radarr: OnceCell::new(),
             discover: OnceCell::new(),
             relisted: Sender::default(),
             watch: Mutex::new(Some(watch)),
-        })
+        }))
+    }
+
+    /// This value for a task that outlives a call, and that must not keep the program from ending.
+    pub(crate) fn weak(&self) -> Weak<Self> {
+        Weak::clone(&self.own)
     }
 
     /// The settings that the program runs with.
@@ -226,6 +252,18 @@ impl App {
         if let Err(error) = &self.config.discover {
             tracing::error!("{error}");
         }
+        // Most people have no app on Trakt, which is no fault.
+        let has_none = |error: &SettingError| matches!(error, SettingError::Unset { variable: "TRAKT_CLIENT_ID", .. });
+        if let Err(error) = &self.config.trakt
+            && !has_none(error)
+        {
+            tracing::error!("{error}");
+        }
+        if self.config.trakt.is_ok()
+            && let Err(error) = check_secret(&self.config.trakt_sign_in)
+        {
+            tracing::warn!("the sign-in to Trakt is not safe: {error}");
+        }
         if let Err(error) = self.exports.prepare() {
             tracing::error!("{error}");
         }
@@ -248,6 +286,13 @@ impl App {
         let server = self.config.plex.as_ref().map_err(Clone::clone)?;
         let plex = self.plex.get_or_try_init(|| async { Plex::new(server) }).await?;
         Ok(plex.for_call(sent))
+    }
+
+    /// The client of Trakt for one call.
+    pub(crate) async fn trakt(&self, sent: &Sent) -> Result<Trakt, TraktUnavailable> {
+        let app = self.config.trakt.as_ref().map_err(Clone::clone)?;
+        let make = || async { Trakt::new(app, self.config.trakt_sign_in.clone()) };
+        Ok(self.trakt.get_or_try_init(make).await?.for_call(sent))
     }
 
     /// The client of Plex Discover for one call.

@@ -188,7 +188,7 @@ fn init_log() {
 }
 
 fn start(settings: Settings) -> Result<Arc<App>, Failure> {
-    Ok(Arc::new(App::new(Config::new(settings))?))
+    Ok(App::new(Config::new(settings))?)
 }
 
 /// Prints a line on standard output, which is the result of a subcommand. A closed pipe (`| head`) is no failure, while a

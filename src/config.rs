@@ -6,9 +6,11 @@
 mod arr;
 pub mod permissions;
 mod policy;
+mod trakt;
 
 pub use arr::{ArrServer, ArrServers, ArrSettings};
 pub use policy::{PolicyFileError, PolicySource, Stamp, own_policy, read_policy, read_policy_file, write_policy};
+pub use trakt::{TraktApp, TraktSettings};
 
 use crate::{guard::Ledger, plex::discover};
 use policy::find_policy;
@@ -104,6 +106,9 @@ pub struct Settings {
         value_name = "BOOL"
     )]
     pub plex_insecure_tls: Option<String>,
+    /// Trakt.
+    #[command(flatten)]
+    pub trakt: TraktSettings,
     /// Sonarr and Radarr.
     #[command(flatten)]
     pub arr: ArrSettings,
@@ -188,6 +193,10 @@ pub struct PlexServer {
 pub struct Config {
     /// The Plex server, or what is wrong with its settings.
     pub plex: Result<PlexServer, SettingError>,
+    /// The Trakt app, or what is wrong with its settings.
+    pub trakt: Result<TraktApp, SettingError>,
+    /// The file with the sign-in to Trakt: beside the ledger.
+    pub trakt_sign_in: PathBuf,
     /// Where Plex Discover is.
     pub discover: Result<Url, SettingError>,
     /// Sonarr and Radarr.
@@ -210,6 +219,7 @@ impl Config {
     /// Checks `settings`. Only reads files that they name.
     pub fn new(settings: Settings) -> Self {
         let plex = plex_server(&settings);
+        let trakt = TraktApp::new(&settings.trakt, authorities(&settings));
         let arr = ArrServers::new(&settings.arr, &authorities(&settings));
         let ledger = settings.ledger.unwrap_or_else(|| default_ledger(&settings.export_dir));
         let is_named = settings.policy.is_some();
@@ -217,6 +227,8 @@ impl Config {
         let better_policy = own_policy().filter(|own| !is_named && policy != PolicySource::File(own.clone()));
         Self {
             plex,
+            trakt,
+            trakt_sign_in: ledger.with_file_name("trakt.json"),
             discover: discover_url(settings.plex_discover_url.as_deref()),
             arr,
             policy,
@@ -374,6 +386,7 @@ mod tests {
             grant: "default".into(),
             plex_ca_file: None,
             plex_insecure_tls: None,
+            trakt: TraktSettings::default(),
             arr: ArrSettings::default(),
             plex_discover_url: None,
         }

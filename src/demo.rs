@@ -33,12 +33,14 @@ mod server;
 mod sessions;
 mod state;
 mod titles;
+mod trakt;
 mod words;
 
 use std::time::Duration;
 
 pub use arr::{ArrDeviations, ArrKind, ArrOptions, DropPost, SampleArr, SampleRoot, SeenArrRequest};
 pub use server::SamplePlex;
+pub use trakt::{Refusal, SampleTrakt, TraktOptions, TraktPlay, TraktRequest};
 
 /// The most films a sample library has room for.
 pub const MOST_MOVIES: u64 = 300_000_000;

@@ -3,19 +3,21 @@
 
 mod answer;
 mod error;
+mod pace;
 pub mod public;
 mod request;
 mod tls;
 
 pub use answer::{Answer, Rejection, is_html};
 pub use error::{HttpError, Upstream};
-pub use request::{Change, Get};
+pub use pace::{Pace, Rate};
+pub use request::{Change, Get, SignIn};
 
 use crate::{config::TlsTrust, guard::Cleared};
 use bytes::Bytes;
 use reqwest::{
     RequestBuilder, Response, StatusCode, Url,
-    header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER},
 };
 use std::{
     error::Error as _,
@@ -31,7 +33,7 @@ use tokio::sync::Semaphore;
 pub const PATIENCE: Patience = Patience { connect: Duration::from_secs(5), read: Duration::from_secs(30) };
 /// Further tries of a read that failed in passing.
 const RETRIES: u32 = 3;
-/// The longest wait that a service's `Retry-After` gets; beyond it the caller is told.
+/// The longest that a request waits in all where a service's `Retry-After` asks for it; beyond it the caller is told.
 const MAX_RETRY_WAIT: Duration = Duration::from_secs(10);
 /// The largest answer that is read whole; a page of a thousand rich rows of Plex's is about 10 MB.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
@@ -79,6 +81,8 @@ impl Sent {
 pub struct Transport {
     connection: Arc<Connection>,
     sent: Sent,
+    pace: Option<Arc<Pace>>,
+    bearer: Option<HeaderValue>,
 }
 
 #[derive(Debug)]
@@ -97,13 +101,26 @@ impl Transport {
         let client = build_client(headers, &base, tls, patience)?;
         let in_flight = Arc::new(Semaphore::new(max_in_flight));
         let connection = Connection { service, client, base, in_flight, patience };
-        Ok(Self { connection: Arc::new(connection), sent: Sent::default() })
+        Ok(Self { connection: Arc::new(connection), sent: Sent::default(), pace: None, bearer: None })
+    }
+
+    /// The same connections, on which requests wait for their turn at `pace`.
+    #[must_use]
+    pub fn paced(self, pace: Pace) -> Self {
+        Self { pace: Some(Arc::new(pace)), ..self }
+    }
+
+    /// The same connections for requests that an access token signs in, where tokens change while the program runs.
+    #[must_use]
+    pub fn bearing(&self, mut authorization: HeaderValue) -> Self {
+        authorization.set_sensitive(true);
+        Self { bearer: Some(authorization), ..self.clone() }
     }
 
     /// The same connections for another call, which keeps its own record of whether anything was sent.
     #[must_use]
     pub fn for_call(&self, sent: &Sent) -> Self {
-        Self { connection: Arc::clone(&self.connection), sent: sent.clone() }
+        Self { sent: sent.clone(), ..self.clone() }
     }
 
     /// Scheme, host and port of the service.
@@ -113,44 +130,79 @@ impl Transport {
 
     /// Reads an answer whole, trying again where the failure is a passing one.
     pub async fn get(&self, request: &Get) -> Result<Bytes, HttpError> {
-        let mut retries = Retries::default();
+        let mut retries = self.retries();
         loop {
             match self.try_get(request).await {
                 Ok(body) => return Ok(body),
-                Err(failure) => retries.pause(request, failure).await?,
+                Err(failure) => retries.pause(&request.what, failure).await?,
             }
         }
     }
 
     /// Begins to read an answer of any length. A body that breaks off is not asked for again.
     pub async fn open(&self, request: &Get) -> Result<Answer, HttpError> {
-        let mut retries = Retries::default();
+        let mut retries = self.retries();
         loop {
             match self.try_open(request).await {
                 Ok(answer) => return Ok(answer),
-                Err(failure) => retries.pause(request, failure).await?,
+                Err(failure) => retries.pause(&request.what, failure).await?,
             }
         }
     }
 
-    /// Sends a change, once, and reads what is answered. Any 2xx status is a success, unless it came by a redirect.
+    /// Sends a change, once, and reads what is answered. Any 2xx status is a success, unless it came by a redirect. Only a
+    /// service whose pace is kept is asked again where it says "later", since it has done nothing then.
     pub async fn change(&self, _: &Cleared<'_>, change: &Change) -> Result<Bytes, HttpError> {
+        let mut retries = self.retries();
+        loop {
+            match self.try_change(change).await {
+                Ok(body) => return Ok(body),
+                Err(failure) if self.pace.is_some() && matches!(failure.error, HttpError::Busy { .. }) => {
+                    retries.pause(&change.target.what, failure).await?;
+                }
+                Err(failure) => return Err(failure.error),
+            }
+        }
+    }
+
+    /// Asks for credentials, once. Whatever status comes is for the caller to read, since sign-in services answer with
+    /// statuses of their own. This is the one request with a body that takes no clearance: it can go nowhere but to an
+    /// OAuth service's addresses, where it changes no content, and tokens run out during reads, too.
+    pub(crate) async fn sign_in(&self, request: &SignIn) -> Result<Result<Bytes, Rejection>, HttpError> {
+        let SignIn { target, body } = request;
+        let url = target.url(&self.connection.base);
+        let post = self.connection.client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(body.clone());
+        let answer = self.send(post, &target.what, |_| true).await.map_err(|failure| failure.error)?;
+        if !answer.response.status().is_success() {
+            return Ok(Err(Rejection::read(answer.response).await));
+        }
+        if *answer.response.url() != url {
+            return Err(self.connection.redirected(&answer.response));
+        }
+        answer.bytes().await.map(Ok)
+    }
+
+    fn retries(&self) -> Retries {
+        let busy = self.pace.as_ref().map_or(MAX_RETRY_WAIT, |pace| pace.busy);
+        Retries { left: RETRIES, wait: Duration::from_millis(200), busy }
+    }
+
+    async fn try_change(&self, change: &Change) -> Result<Bytes, Failure> {
         let Change { method, target, body } = change;
         let url = target.url(&self.connection.base);
         let mut request = self.connection.client.request(method.clone(), url.clone());
         if let Some((content_type, body)) = body {
             request = request.header(CONTENT_TYPE, *content_type).body(body.clone());
         }
-        let answer = self.send(request, &target.what, |status| status.is_success()).await;
-        let answer = answer.map_err(|failure| failure.error)?;
+        if let Some(pace) = &self.pace {
+            pace.change().await;
+        }
+        let answer = self.send(request, &target.what, |status| status.is_success()).await?;
         // Most redirects turn a change into a read, whose success says nothing.
         if *answer.response.url() != url {
-            return Err(HttpError::Redirect {
-                service: self.connection.service,
-                to: answer.response.url().path().into(),
-            });
+            return Err(self.connection.redirected(&answer.response).into());
         }
-        answer.bytes().await
+        Ok(answer.bytes().await?)
     }
 
     async fn try_get(&self, request: &Get) -> Result<Bytes, Failure> {
@@ -159,6 +211,9 @@ impl Transport {
 
     async fn try_open(&self, request: &Get) -> Result<Answer, Failure> {
         let get = self.connection.client.get(request.url(&self.connection.base));
+        if let Some(pace) = &self.pace {
+            pace.read().await;
+        }
         self.send(get, &request.what, |status| status == StatusCode::OK).await
     }
 
@@ -168,6 +223,10 @@ impl Transport {
         what: &str,
         hoped_for: impl Fn(StatusCode) -> bool,
     ) -> Result<Answer, Failure> {
+        let request = match &self.bearer {
+            Some(bearer) => request.header(AUTHORIZATION, bearer),
+            None => request,
+        };
         // The semaphore is never closed; without a place the request simply goes.
         let place = Arc::clone(&self.connection.in_flight).acquire_owned().await.ok();
         // Counted before it goes: a call that is cancelled while it waits has sent its request.
@@ -184,30 +243,32 @@ impl Transport {
     }
 }
 
-/// The further tries that a read has left.
+/// The further tries that a request has left.
 #[derive(Debug)]
 struct Retries {
     left: u32,
     wait: Duration,
-}
-
-impl Default for Retries {
-    fn default() -> Self {
-        Self { left: RETRIES, wait: Duration::from_millis(200) }
-    }
+    /// The time that may still be waited where the service asks for it.
+    busy: Duration,
 }
 
 impl Retries {
     /// Waits until it may be tried again, or gives the error back where that would not help.
-    async fn pause(&mut self, request: &Get, Failure { error, again }: Failure) -> Result<(), HttpError> {
+    async fn pause(&mut self, what: &str, Failure { error, again }: Failure) -> Result<(), HttpError> {
         let pause = match again {
             Again::Soon => self.wait,
-            Again::After(asked) if asked <= MAX_RETRY_WAIT => asked,
-            Again::No | Again::After(_) => return Err(error),
+            Again::After(asked) => match self.busy.checked_sub(asked) {
+                Some(left) => {
+                    self.busy = left;
+                    asked
+                }
+                None => return Err(error),
+            },
+            Again::No => return Err(error),
         };
         let Some(left) = self.left.checked_sub(1) else { return Err(error) };
         self.left = left;
-        tracing::debug!(what = request.what, %error, "trying again");
+        tracing::debug!(what, %error, "trying again");
         tokio::time::sleep(pause + jitter(self.wait)).await;
         self.wait *= 2;
         Ok(())
@@ -268,7 +329,9 @@ impl Connection {
         let (service, status, what) = (self.service, response.status(), what.to_owned());
         let headers = response.headers();
         let error = match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => HttpError::Unauthorized { service },
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                HttpError::Unauthorized { service, forbidden: status == StatusCode::FORBIDDEN }
+            }
             StatusCode::NOT_FOUND => HttpError::NotFound { service, what },
             StatusCode::TOO_MANY_REQUESTS => {
                 let seconds = headers.get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
@@ -286,6 +349,11 @@ impl Connection {
         let passing =
             matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
         Failure { error, again: if passing { Again::Soon } else { Again::No } }
+    }
+
+    /// The error of a change that was answered by another address of the same service.
+    fn redirected(&self, response: &Response) -> HttpError {
+        HttpError::Redirect { service: self.service, to: response.url().path().into() }
     }
 
     fn redirect_origin(&self, headers: &HeaderMap) -> String {

@@ -15,4 +15,5 @@ pub mod http;
 pub mod plex;
 pub mod server;
 pub mod tools;
+pub mod trakt;
 mod unseen;

@@ -275,11 +275,9 @@ async fn show_progress(peer: Peer<RoleServer>, token: ProgressToken, mut progres
         shown = now;
         #[expect(clippy::cast_precision_loss, reason = "the protocol counts in floats")]
         let (items, total) = (now.items as f64, now.total.map(|total| total as f64));
-        let mut note = ProgressNotificationParam::new(token.clone(), items).with_message(format!(
-            "{} items, {:.1} MB",
-            now.items,
-            megabytes(now.bytes)
-        ));
+        let written = if now.bytes > 0 { format!(", {:.1} MB", megabytes(now.bytes)) } else { String::new() };
+        let message = format!("{} items{written}", now.items);
+        let mut note = ProgressNotificationParam::new(token.clone(), items).with_message(message);
         note.total = total;
         if peer.notify_progress(note).await.is_err() {
             return;

@@ -17,6 +17,7 @@ pub mod listing;
 pub mod playlists;
 pub mod schema;
 pub mod text;
+pub mod trakt;
 pub mod watch;
 
 use crate::{
@@ -34,7 +35,7 @@ use std::{future::Future, panic::AssertUnwindSafe, sync::LazyLock, time::Duratio
 
 /// Every group of tools.
 pub const GROUPS: &[&[ToolDef]] =
-    &[library::TOOLS, watch::TOOLS, playlists::TOOLS, edit::TOOLS, arr::TOOLS, guard::TOOLS];
+    &[library::TOOLS, watch::TOOLS, playlists::TOOLS, edit::TOOLS, trakt::TOOLS, arr::TOOLS, guard::TOOLS];
 
 /// A tool of this server.
 pub trait Tool: JsonSchema + 'static {

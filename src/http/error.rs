@@ -75,6 +75,8 @@ pub enum HttpError {
     Unauthorized {
         /// Who was asked.
         service: &'static Upstream,
+        /// 403: another credential of the same kind would not help.
+        forbidden: bool,
     },
     /// 404.
     #[error("{what} was not found on the {}: {}", .service.noun, .service.on_not_found)]

@@ -43,6 +43,25 @@ impl Get {
     }
 }
 
+/// A request for credentials, which an OAuth service takes below `oauth/` and nowhere else. Its body holds secrets.
+#[derive(Clone)]
+pub struct SignIn {
+    pub(super) target: Get,
+    pub(super) body: Bytes,
+}
+
+impl SignIn {
+    /// A request to `oauth/` and the segments of `path`, with a body in JSON.
+    pub fn new<'s>(
+        what: impl Into<String>,
+        path: impl IntoIterator<Item = &'s str>,
+        body: &impl Serialize,
+    ) -> Result<Self, serde_json::Error> {
+        let path = std::iter::once("oauth").chain(path);
+        Ok(Self { target: Get::new(what, path), body: serde_json::to_vec(body)?.into() })
+    }
+}
+
 /// A request that changes something. It is sent once: whether it arrived is then known, or said not to be.
 #[derive(Clone, Debug)]
 pub struct Change {

@@ -312,6 +312,7 @@ impl JsonSchema for PlexId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     use serde_json::json;
 
     fn schema() -> Map<String, Value> {

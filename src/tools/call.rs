@@ -1,6 +1,6 @@
 //! What a tool's body gets: the permit of its call, and through it everything that it may do.
 
-use super::error::ToolError;
+use super::{error::ToolError, trakt::activity::Activity};
 use crate::{
     app::App,
     arr::Arr,
@@ -11,8 +11,9 @@ use crate::{
     },
     http::Sent,
     plex::{discover::Discover, http::Plex},
+    trakt::http::Trakt,
 };
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError, Weak};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -78,6 +79,26 @@ impl<'a, E: Effect> Call<'a, E> {
     pub async fn plex(&self) -> Result<&Plex, ToolError> {
         let plex = self.app.plex(&self.sent).await?;
         Ok(self.plex.get_or_init(|| plex))
+    }
+
+    /// Trakt, to read from and to sign in to. Whatever changes something there takes a clearance.
+    pub async fn trakt(&self) -> Result<Trakt, ToolError> {
+        Ok(self.app.trakt(&self.sent).await?)
+    }
+
+    /// What is done for Trakt beyond the call that began it.
+    pub(crate) fn activity(&self) -> &Activity {
+        &self.app.activity
+    }
+
+    /// The program, for a task that outlives the call.
+    pub(crate) fn app(&self) -> Weak<App> {
+        self.app.weak()
+    }
+
+    /// Who calls.
+    pub(crate) fn caller(&self) -> &Caller {
+        self.caller
     }
 
     /// Sonarr, to read from. Whatever changes something there takes a clearance.

@@ -2,11 +2,12 @@
 
 use super::arguments::ArgumentErrors;
 use crate::{
-    app::{ArrUnavailable, PlexUnavailable},
+    app::{ArrUnavailable, PlexUnavailable, TraktUnavailable},
     arr::ArrError,
     export::ExportError,
     guard::{Code, LedgerError, Question, Refusal, Unapproved},
     plex::error::PlexError,
+    trakt::error::TraktError,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -32,6 +33,12 @@ pub enum ToolError {
     /// Plex gave no usable answer.
     #[error(transparent)]
     Plex(#[from] PlexError),
+    /// Trakt gave no usable answer.
+    #[error(transparent)]
+    Trakt(#[from] TraktError),
+    /// The same is being done by another call.
+    #[error("{0}")]
+    Running(String),
     /// Sonarr or Radarr gave no usable answer, or refused.
     #[error(transparent)]
     Arr(#[from] ArrError),
@@ -118,6 +125,15 @@ impl From<PlexUnavailable> for ToolError {
     }
 }
 
+impl From<TraktUnavailable> for ToolError {
+    fn from(error: TraktUnavailable) -> Self {
+        match error {
+            TraktUnavailable::Setting(error) => error.into(),
+            TraktUnavailable::Client(error) => error.into(),
+        }
+    }
+}
+
 impl From<ArrUnavailable> for ToolError {
     fn from(error: ArrUnavailable) -> Self {
         match error {
@@ -142,6 +158,8 @@ impl ToolError {
             Self::Arguments(_) => "invalid_argument",
             Self::Setting(_) => "not_configured",
             Self::Plex(error) => error.code(),
+            Self::Trakt(error) => error.code(),
+            Self::Running(_) => "already_running",
             Self::Arr(error) => error.code(),
             Self::Export(error) => error.code(),
             Self::Unsettled { .. } => "outcome_unknown",
@@ -164,6 +182,9 @@ impl ToolError {
             Self::Arguments(errors) => {
                 json!({"code": self.code(), "message": self.to_string(), "fields": errors.fields()})
             }
+            Self::Trakt(error) if error.retry_after().is_some() => json!({
+                "code": self.code(), "message": self.to_string(), "retryAfterSeconds": error.retry_after(),
+            }),
             Self::Arr(ArrError::AlreadyThere { existing, .. }) => {
                 json!({"code": self.code(), "message": self.to_string(), "item": existing.item})
             }

@@ -83,7 +83,8 @@ impl Home {
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_plex-mcp"));
         let concerns_it = |name: &str| {
-            ["PLEX_", "SONARR_", "RADARR_", "XDG_"].iter().any(|start| name.starts_with(start)) || name == "RUST_LOG"
+            ["PLEX_", "SONARR_", "RADARR_", "TRAKT_", "XDG_"].iter().any(|start| name.starts_with(start))
+                || name == "RUST_LOG"
         };
         for (name, _) in std::env::vars().filter(|(name, _)| concerns_it(name)) {
             command.env_remove(name);

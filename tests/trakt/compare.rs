@@ -1,0 +1,116 @@
+//! Watched lists on their way back: the difference, and what is marked in Plex.
+
+use crate::{
+    signed_in,
+    support::{Client, as_plex_json},
+};
+use plex_mcp::demo::{SamplePlex, TraktOptions};
+use serde_json::{Value, json};
+
+async fn item(plex: &SamplePlex, key: &str) -> Value {
+    as_plex_json(plex, &format!("/library/metadata/{key}?includeGuids=1")).await["Metadata"][0].clone()
+}
+
+fn id(item: &Value, service: &str) -> i64 {
+    let prefix = format!("{service}://");
+    let guids = item["Guid"].as_array().unwrap();
+    guids.iter().find_map(|guid| guid["id"].as_str()?.strip_prefix(&prefix)?.parse().ok()).unwrap()
+}
+
+async fn compare(client: &Client, arguments: Value) -> Value {
+    client.call("trakt_sync_from_trakt", arguments).await
+}
+
+#[tokio::test]
+async fn what_only_trakt_has_is_marked_in_plex_and_nothing_else_is_touched() {
+    let (plex, trakt, home) = signed_in(TraktOptions::default()).await;
+    // Film 0 is unwatched, film 1 was watched once, film 13 is half watched; a special, and a film that is not there.
+    let (unwatched, watched, begun) = (item(&plex, "1000").await, item(&plex, "1001").await, item(&plex, "1013").await);
+    assert!(unwatched.get("viewCount").is_none() && watched["viewCount"] == 1 && begun["viewOffset"].is_i64());
+    for film in [&unwatched, &watched, &begun] {
+        trakt.add_play(&json!({"movie": {"ids": {"tmdb": id(film, "tmdb")}}}), 1_650_000_000);
+    }
+    trakt.add_play(&json!({"movie": {"title": "Not Here", "ids": {"tmdb": 1}}}), 1_650_000_000);
+    let episodes = as_plex_json(&plex, "/library/sections/2/all?type=4&includeGuids=1").await;
+    let special = episodes["Metadata"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|episode| {
+            episode["parentIndex"] == 0 && episode.get("viewCount").is_none() && episode.get("viewOffset").is_none()
+        })
+        .unwrap();
+    let show = item(&plex, special["grandparentRatingKey"].as_str().unwrap()).await;
+    trakt.add_play(
+        &json!({"show": {"ids": {"tvdb": id(&show, "tvdb")}}, "episode": {"season": 0, "number": special["index"]}}),
+        1_650_000_000,
+    );
+
+    let client = home.connect().await;
+    let before = compare(&client, json!({"only": "on_trakt"})).await;
+    let counts = &before["counts"];
+    assert_eq!(
+        (&counts["onTrakt"], &counts["inProgress"], &counts["notInPlex"], &counts["both"]),
+        (&json!(2), &json!(1), &json!(1), &json!(1)),
+        "{before}"
+    );
+    assert!(counts["inPlex"].as_u64().unwrap() > 100, "{before}");
+    let keys: Vec<&str> =
+        before["differences"].as_array().unwrap().iter().map(|row| row["ratingKey"].as_str().unwrap()).collect();
+    let special_key = special["ratingKey"].as_str().unwrap();
+    assert_eq!(keys.len(), 2);
+    assert!(keys.contains(&"1000") && keys.contains(&special_key), "{keys:?}");
+    let scrobbles = || plex.requests().iter().filter(|seen| seen.path_and_query.contains("/:/scrobble")).count();
+    assert_eq!((before["marked"].as_u64(), scrobbles()), (Some(0), 0), "nothing was changed");
+
+    let applied = compare(&client, json!({"apply": true})).await;
+    assert_eq!(
+        (applied["marked"].as_u64(), applied["remaining"].as_u64(), scrobbles()),
+        (Some(2), Some(0), 2),
+        "{applied}"
+    );
+    assert_eq!(item(&plex, "1000").await["viewCount"], 1);
+    assert_eq!(item(&plex, special_key).await["viewCount"], 1);
+    assert_eq!(item(&plex, "1001").await["viewCount"], 1, "what was watched is not watched twice");
+    assert_eq!(item(&plex, "1013").await["viewOffset"], begun["viewOffset"], "a play under way goes on");
+
+    let again = compare(&client, json!({"apply": true})).await;
+    assert_eq!((again["marked"].as_u64(), scrobbles()), (Some(0), 2), "{again}");
+    client.close().await;
+    let rows = home.rows().await;
+    let changed: Vec<_> =
+        rows.iter().filter(|row| row.tool == "trakt_sync_from_trakt" && row.affected.items == Some(2)).collect();
+    assert_eq!(changed.len(), 1, "{rows:?}");
+}
+
+#[tokio::test]
+async fn a_comparison_needs_no_approval_and_marking_does() {
+    let (plex, trakt, home) = signed_in(TraktOptions::default()).await;
+    let film = item(&plex, "1000").await;
+    trakt.add_play(&json!({"movie": {"ids": {"tmdb": id(&film, "tmdb")}}}), 1_650_000_000);
+    home.policy("version = \"1\"\ndefault = \"allow\"\n[kinds.write]\naction = \"ask\"\n");
+    let client = home.connect().await;
+    let compared = compare(&client, json!({})).await;
+    assert_eq!(compared["counts"]["onTrakt"], 1);
+    let (text, structured) = client.fail("trakt_sync_from_trakt", json!({"apply": true})).await;
+    assert_eq!(structured["code"], "approval_required", "{text}");
+    assert!(item(&plex, "1000").await.get("viewCount").is_none());
+    client.close().await;
+}
+
+#[tokio::test]
+async fn the_difference_is_read_page_by_page() {
+    let (_plex, _trakt, home) = signed_in(TraktOptions::default()).await;
+    let client = home.connect().await;
+    let (mut titles, mut offset) = (Vec::new(), Some(0));
+    let mut total = 0;
+    while let Some(at) = offset {
+        let part = compare(&client, json!({"limit": 40, "offset": at})).await;
+        titles.extend(part["differences"].as_array().unwrap().iter().map(|row| row["ratingKey"].to_string()));
+        total = usize::try_from(part["totalSize"].as_u64().unwrap()).unwrap();
+        offset = part["nextOffset"].as_u64();
+    }
+    let distinct: std::collections::BTreeSet<_> = titles.iter().collect();
+    assert!(total > 100 && titles.len() == total && distinct.len() == total, "{} of {total}", titles.len());
+    client.close().await;
+}
