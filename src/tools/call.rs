@@ -124,6 +124,11 @@ impl<'a, E: Effect> Call<'a, E> {
         })
     }
 
+    /// Whether the policy lets this grant call that tool at all.
+    pub fn permits(&self, subject: Subject) -> bool {
+        self.app.guard.permits(subject)
+    }
+
     /// Shows how far the call is.
     pub fn progress(&self, progress: Progress) {
         self.caller.progress.send_replace(progress);
@@ -179,11 +184,6 @@ impl<E: Change> Call<'_, E> {
     /// A past change of this grant's.
     pub async fn recall(&self, call_id: &str) -> Result<Option<Recalled>, ToolError> {
         self.app.guard.recall(call_id).await.map_err(ToolError::Ledger)
-    }
-
-    /// Whether the policy lets this grant call that tool at all.
-    pub fn permits(&self, subject: Subject) -> bool {
-        self.app.guard.permits(subject)
     }
 
     /// Says what of the reserved amounts was really used.

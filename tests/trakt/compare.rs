@@ -114,3 +114,38 @@ async fn the_difference_is_read_page_by_page() {
     assert!(total > 100 && titles.len() == total && distinct.len() == total, "{} of {total}", titles.len());
     client.close().await;
 }
+
+/// A film that was seen elsewhere is not recommended, and counts for the taste.
+#[tokio::test]
+async fn what_was_watched_elsewhere_is_not_recommended() {
+    let (plex, trakt, home) = signed_in(TraktOptions::default()).await;
+    let client = home.connect().await;
+    let ask = json!({"libraryKey": "1", "limit": 1_000});
+    let keys = |answer: &Value| -> Vec<String> {
+        let rows = answer["recommendations"].as_array().unwrap();
+        rows.iter().map(|row| row["ratingKey"].as_str().unwrap().to_owned()).collect()
+    };
+    let before = client.call("get_recommendations", ask.clone()).await;
+    assert_eq!((&before["traktEnhanced"], &before["traktExtraWatched"]), (&json!(true), &json!(0)), "{before}");
+    let best = keys(&before)[0].clone();
+    let film = item(&plex, &best).await;
+    trakt.add_play(&json!({"movie": {"ids": {"tmdb": id(&film, "tmdb")}}}), 1_650_000_000);
+    let after = client.call("get_recommendations", ask.clone()).await;
+    assert_eq!((&after["traktEnhanced"], &after["traktExtraWatched"]), (&json!(true), &json!(1)), "{after}");
+    assert!(!keys(&after).contains(&best));
+    let counts =
+        |answer: &Value| (answer["watchedCount"].as_u64().unwrap(), answer["unwatchedCount"].as_u64().unwrap());
+    let ((watched, open), (then_watched, then_open)) = (counts(&before), counts(&after));
+    assert_eq!((then_watched, then_open), (watched + 1, open - 1));
+    client.close().await;
+
+    // Where the policy keeps this client from Trakt, nothing is asked there.
+    home.policy("version = \"1\"\ndefault = \"allow\"\nservices.trakt.action = \"deny\"\n");
+    let client = home.connect().await;
+    let requests = trakt.requests().len();
+    let kept_away = client.call("get_recommendations", ask).await;
+    assert_eq!(kept_away["traktEnhanced"], false);
+    assert!(keys(&kept_away).contains(&best));
+    assert_eq!(trakt.requests().len(), requests);
+    client.close().await;
+}

@@ -14,7 +14,8 @@ use crate::{
         lookup::by_keys,
         stream::Stream,
     },
-    tools::{Tool, arguments::PlexId, call::Call, error::ToolError, listing::Paging},
+    tools::{Tool, arguments::PlexId, call::Call, error::ToolError, find, listing::Paging},
+    trakt::{error::TraktError, watched::Watched as OnTrakt},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,8 +25,9 @@ use std::{
 };
 
 /// Films or shows of a library that the token's account, or the one named as userId, has not begun to watch, best fitting
-/// first, with the reasons. The taste is read from what was watched in all libraries of the kind; for a person who watched
-/// little, well-rated titles come instead, and the note says so.
+/// first, with the reasons. The taste is read from what was watched in all libraries of the kind and, for the token's account
+/// where it is signed in to Trakt, there; for a person who watched little, well-rated titles come instead, and the note says
+/// so.
 #[derive(JsonSchema)]
 pub(super) struct GetRecommendations;
 
@@ -85,6 +87,10 @@ pub(super) struct Out {
     note: Option<String>,
     /// Titles that the person watched, in all libraries of the kind.
     watched_count: u64,
+    /// Those of them that only Trakt tells of.
+    trakt_extra_watched: u64,
+    /// Whether Trakt was asked, too.
+    trakt_enhanced: bool,
     /// Titles of the library that they have not begun.
     unwatched_count: u64,
     /// What the person likes.
@@ -182,14 +188,21 @@ impl Tool for GetRecommendations {
         let library = number(Some(&args.library_key)).unwrap_or_default();
         let kind = kind_of(&audience, library)?;
         let mut titles = read_titles(call, &audience, kind).await?;
-        let watched = match number(args.user_id.as_ref()) {
+        let mut watched = match number(args.user_id.as_ref()) {
             None => own_plays(&titles),
             Some(account) => plays_of(call, account, &titles).await?,
         };
-        let closed: HashSet<usize> = match args.user_id {
+        let (on_trakt, trakt_note) = match args.user_id {
+            None => watched_on_trakt(call).await,
+            Some(_) => (None, None),
+        };
+        let elsewhere = on_trakt.as_ref().map_or_else(Vec::new, |seen| only_on_trakt(&titles, seen, kind));
+        watched.extend(elsewhere.iter().map(|&place| Watched { place, plays: 1, last: None, rating: None }));
+        let mut closed: HashSet<usize> = match args.user_id {
             None => titles.all.iter().enumerate().filter(|(_, title)| title.begun).map(|(place, _)| place).collect(),
             Some(_) => watched.iter().map(|watched| watched.place).collect(),
         };
+        closed.extend(&elsewhere);
         complete(call, &mut titles, heaviest(&watched)).await?;
         let basis = if watched.len() < FEWEST_WATCHED { Basis::Ratings } else { Basis::Taste };
         let open = titles.all.iter().enumerate().filter(|(place, title)| {
@@ -216,12 +229,14 @@ impl Tool for GetRecommendations {
         Ok(Out {
             library_key: args.library_key.to_string(),
             library: audience.library(library).map(str::to_owned),
-            note: note(&audience, args.user_id.is_some(), basis, watched.len()),
+            note: note(&audience, args.user_id.is_some(), basis, watched.len(), trakt_note),
             user_id: args.user_id.map(|id| id.to_string()),
             warning: paging.warning(),
             paging,
             basis,
             watched_count: watched.len() as u64,
+            trakt_extra_watched: elsewhere.len() as u64,
+            trakt_enhanced: on_trakt.is_some(),
             unwatched_count,
             taste_profile: told.profile(&watched),
             recommendations,
@@ -287,6 +302,30 @@ async fn plays_of(call: &Call<'_, Read>, account: u64, titles: &Titles) -> Resul
     Ok(watched.into_values().collect())
 }
 
+/// What the token's owner watched by Trakt's word, and what to say where that is not known. Trakt is asked only where somebody
+/// is signed in to it and the policy lets this client read there.
+async fn watched_on_trakt(call: &Call<'_, Read>) -> (Option<OnTrakt>, Option<String>) {
+    if !find("trakt_sync_from_trakt").is_some_and(|tool| call.permits(tool.subject)) {
+        return (None, None);
+    }
+    let Ok(trakt) = call.trakt().await else { return (None, None) };
+    match trakt.watched().await {
+        Ok(watched) => (Some(watched), None),
+        Err(TraktError::NotSignedIn) => (None, None),
+        Err(error) => (None, Some(format!("without what Trakt knows: {error}"))),
+    }
+}
+
+/// Where the titles stand that Trakt lists as watched and Plex does not.
+fn only_on_trakt(titles: &Titles, on_trakt: &OnTrakt, kind: MediaType) -> Vec<usize> {
+    let has = |title: &Title| match kind {
+        MediaType::Show => on_trakt.has_show(&title.ids),
+        _ => on_trakt.has_movie(&title.ids),
+    };
+    let places = titles.all.iter().enumerate();
+    places.filter(|(_, title)| title.plays == 0 && has(title)).map(|(place, _)| place).collect()
+}
+
 /// Where those stand that say most of the taste.
 fn heaviest(watched: &[Watched]) -> Vec<usize> {
     let newest = watched.iter().filter_map(|watched| watched.last).max();
@@ -324,7 +363,7 @@ fn rank(all: &[Title], open: &[usize], basis: Basis, taste: &Taste) -> Vec<(f64,
     ranked.into_iter().map(|(fit, _, place)| (fit, place)).collect()
 }
 
-fn note(audience: &Audience, other: bool, basis: Basis, watched: usize) -> Option<String> {
+fn note(audience: &Audience, other: bool, basis: Basis, watched: usize, trakt: Option<String>) -> Option<String> {
     let little = (basis == Basis::Ratings).then(|| {
         format!(
             "only {watched} titles were watched, too few to know a taste from ({FEWEST_WATCHED} are needed): these are the \
@@ -336,7 +375,7 @@ fn note(audience: &Audience, other: bool, basis: Basis, watched: usize) -> Optio
          nobody else"
             .to_owned()
     });
-    let notes: Vec<String> = little.into_iter().chain(begun).chain(audience.note_text()).collect();
+    let notes: Vec<String> = little.into_iter().chain(begun).chain(trakt).chain(audience.note_text()).collect();
     (!notes.is_empty()).then(|| notes.join("; "))
 }
 

@@ -1,6 +1,9 @@
 //! The films or the shows of the libraries, as little of each as recommending needs. Copies of one title are one.
 
-use crate::plex::{lookup::work, xml::Row};
+use crate::{
+    plex::{items::Guid, lookup::work, xml::Row},
+    trakt::ids::{Found, Ids},
+};
 use std::collections::HashMap;
 
 /// What titles have in common.
@@ -34,6 +37,8 @@ pub(super) struct Title {
     pub(super) name: String,
     pub(super) year: Option<i64>,
     pub(super) guid: Option<String>,
+    /// What it is called elsewhere.
+    pub(super) ids: Ids,
     /// In the order in which they were read.
     pub(super) copies: Vec<TitleCopy>,
     /// Critics' rating, 0 to 10.
@@ -103,7 +108,9 @@ impl Titles {
         let plays = number("viewedLeafCount").or_else(|| number("viewCount"));
         let plays = plays.and_then(|plays| u64::try_from(plays).ok()).unwrap_or(0);
         let begun = plays > 0 || number("viewOffset").is_some_and(|offset| offset > 0);
+        let guids: Vec<Guid> = external.iter().map(|id| Guid { id: Some(id.clone().into_owned()) }).collect();
         let title = Title {
+            ids: Found::of(guid.as_deref(), &guids).own,
             name: text("title").unwrap_or_default(),
             year: number("year"),
             guid,
