@@ -100,7 +100,8 @@ async fn serve(plex: SamplePlex) -> Result<(), Failure> {
     let environment: Map<String, Value> =
         settings.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
     let entry = json!({"mcpServers": {"plex": {"command": program, "env": environment}}});
-    say(format!("A sample Plex server is up at {}, with a sample Sonarr and a sample Radarr beside it", plex.url()))?;
+    say(format!("A sample Plex server is up at {}", plex.url()))?;
+    say("A sample Sonarr and a sample Radarr are up beside it.\n")?;
     say("Register plex-mcp with them in your MCP client:\n")?;
     say(serde_json::to_string_pretty(&entry)?)?;
     let flags: Vec<String> = settings.iter().map(|(name, value)| format!("--env {name}={value}")).collect();

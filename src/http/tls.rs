@@ -36,7 +36,7 @@ pub(super) fn client_config(trust: &TlsTrust) -> Result<Option<ClientConfig>, Ht
             .map_err(|error| HttpError::Setup(format!("PLEX_CA_FILE can't be used: {error}")))?
     };
     let mut config = with_verifier(provider, Naming(verifier)).map_err(setup)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Some(config))
 }
 
