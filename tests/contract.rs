@@ -14,7 +14,7 @@
 
 mod support;
 
-use plex_mcp::demo::Options;
+use plex_mcp::demo::{Options, SamplePlex};
 use regex::Regex;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,26 +52,38 @@ const KNOWN: &[Known] = &[
     Known {
         method: "PUT",
         path: "/library/sections/{sectionId}/all",
-        parameters: &[
-            "id",
-            "contentRating.value",
-            "contentRating.locked",
-            "originalTitle.value",
-            "originalTitle.locked",
-            "rating.value",
-            "rating.locked",
-            "studio.value",
-            "studio.locked",
-            "summary.value",
-            "summary.locked",
-            "tagline.value",
-            "tagline.locked",
-            "title.locked",
-            "year.value",
-            "year.locked",
-        ],
-        reason: "the description's examples have id, which of the library's items are edited; its field.value and \
-                 field.locked stand for every field",
+        parameters: &["id"],
+        reason: "which of the library's items are edited: the description's examples have it",
+    },
+    Known {
+        method: "PUT",
+        path: "/:/rate",
+        parameters: &["rating"],
+        reason: "the description begins at 0; for -1 servers take a rating away, which there is no other way to do",
+    },
+    Known {
+        method: "GET",
+        path: "/library/metadata/{ids}/posters",
+        parameters: &[],
+        reason: "the posters to choose from; the description only has what is done with one of them",
+    },
+    Known {
+        method: "POST",
+        path: "/library/metadata/{ids}/posters",
+        parameters: &[],
+        reason: "the address that clients have uploaded posters to for years; the description has it as poster",
+    },
+    Known {
+        method: "POST",
+        path: "/playlists",
+        parameters: &["type", "title", "smart"],
+        reason: "the description names the content alone; without these there is no playlist",
+    },
+    Known {
+        method: "PUT",
+        path: "/playlists/{playlistId}",
+        parameters: &["summary.value"],
+        reason: "the description says that it is edited as items are",
     },
     Known {
         method: "GET",
@@ -128,6 +140,20 @@ fn media_query(name: &str, value: &str) -> Result<(), String> {
     }
 }
 
+/// An edit of items: fields with their locks, and the tags of a family, which is the description's `tagtype`.
+fn edit(name: &str, value: &str) -> Result<(), String> {
+    const FIELDS: &str = "title|titleSort|originalTitle|summary|year|contentRating|rating|tagline|studio";
+    const FAMILIES: &str = "genre|collection|actor|director";
+    let is = |pattern: &str| Regex::new(&format!("^(?:{pattern})$")).unwrap().is_match(name);
+    if is(&format!("({FIELDS}|{FAMILIES}|thumb)\\.locked")) {
+        return if matches!(value, "0" | "1") { Ok(()) } else { Err(format!("{name} is 0 or 1, not {value}")) };
+    }
+    if is(&format!("({FAMILIES})\\[\\d+\\]\\.(tag\\.tag|tagging\\.text)|({FAMILIES})\\[\\]\\.tag\\.tag-")) {
+        return if value.is_empty() { Err(format!("{name} names no tag")) } else { Ok(()) };
+    }
+    if is(&format!("({FIELDS})\\.value")) { Ok(()) } else { Err(format!("{name} is nothing that is edited")) }
+}
+
 fn plex_contract() -> Option<Contract> {
     let file = contract::directory()?.join("plex-media-server.openapi.json");
     let contract = contract::load(&file);
@@ -135,7 +161,8 @@ fn plex_contract() -> Option<Contract> {
         let needless = parameters.is_empty() && contract.has(method, path);
         assert!(!needless, "{path} is described, and need not be known because it is {reason}");
     }
-    Some(contract.knowing(KNOWN).everywhere(&EVERYWHERE).language("mediaQuery", media_query))
+    let contract = contract.knowing(KNOWN).everywhere(&EVERYWHERE);
+    Some(contract.language("mediaQuery", media_query).language("tagtype[idx].tag.tag", edit))
 }
 
 /// Values that mean something to the sample server, by the arguments' names; by their schemas where nothing is known.
@@ -194,36 +221,96 @@ fn argument_sets(schema: &Map<String, Value>) -> Vec<Value> {
     sets.into_iter().map(Value::Object).collect()
 }
 
+/// The requests that were held against the description.
+struct Held {
+    contract: Contract,
+    /// What is wrong, and the call that it came of.
+    problems: BTreeMap<String, String>,
+    covered: BTreeSet<String>,
+}
+
+impl Held {
+    /// Looks at what the server saw since then.
+    fn look(&mut self, plex: &SamplePlex, seen: &mut usize, call: &str) {
+        let requests = plex.requests();
+        for request in &requests[*seen..] {
+            let (path, query) = request.path_and_query.split_once('?').unwrap_or((&request.path_and_query, ""));
+            if path.starts_with("/discover/") {
+                // Another service, which nobody describes.
+                continue;
+            }
+            if let Err(problem) = self.contract.check(&request.method, path, query) {
+                self.problems.entry(problem).or_insert_with(|| call.to_owned());
+            }
+            let described = self.contract.path_of(&request.method, path).unwrap_or("");
+            self.covered.insert(format!("{} {described}", request.method));
+        }
+        *seen = requests.len();
+    }
+}
+
+/// Calls that change something, each in its own way. What each changes is taken back before the next.
+fn changes() -> Vec<(&'static str, Value)> {
+    let everything = json!({
+        "title": "A, B & C", "sortTitle": "a b", "originalTitle": "O", "summary": "Two\nlines", "year": 1901,
+        "contentRating": "X", "rating": 0.1, "tagline": "T", "studio": "S", "genres": ["One, Two", "Three"],
+        "collections": ["New"], "roles": ["New Face"], "directors": [],
+    });
+    let mut edited = everything.clone();
+    edited["ratingKey"] = "1002".into();
+    vec![
+        ("rate_media", json!({"ratingKey": "1000", "rating": 7.5})),
+        ("rate_media", json!({"ratingKey": "1006", "clear": true})),
+        ("mark_watched", json!({"ratingKey": "1003"})),
+        ("mark_unwatched", json!({"ratingKey": "400001000"})),
+        ("update_metadata", edited),
+        ("update_metadata", json!({"ratingKey": "400001101", "directors": ["A"], "roles": ["B"], "lock": false})),
+        ("update_metadata", json!({"ratingKey": "400001000", "clear": ["tagline"], "genres": []})),
+        ("update_metadata_from_json", json!({"ratingKey": "1002", "metadata": everything, "posterFile": "film.png"})),
+        ("create_playlist", json!({"title": "A & B", "type": "video", "ratingKeys": ["1005", "1001", "1005"]})),
+        (
+            "create_playlist",
+            json!({"title": "R", "type": "movie", "smart": true, "librarySectionId": "1", "smartFilter": "year>>=1990"}),
+        ),
+        ("add_to_playlist", json!({"playlistId": "1700000000", "ratingKeys": ["1020", "1021"]})),
+        ("remove_from_playlist", json!({"playlistId": "1700000000", "playlistItemId": "1"})),
+        ("clear_playlist", json!({"playlistId": "1700000000", "confirm": true})),
+        // The last one: it comes back under another number.
+        ("delete_playlist", json!({"playlistId": "1700000000"})),
+    ]
+}
+
 #[tokio::test]
 async fn every_request_to_plex_is_one_that_plex_describes() {
     let Some(contract) = plex_contract() else {
         eprintln!("PLEX_MCP_SPEC names no directory: nothing was held against Plex's description");
         return;
     };
-    let (plex, home) = home(Options::default()).await;
-    let client = home.connect().await;
+    let mut held = Held { contract, problems: BTreeMap::new(), covered: BTreeSet::new() };
+    let (plex, asked) = home(Options::default()).await;
+    let client = asked.connect().await;
     let mut seen = 0;
-    let mut problems = BTreeMap::new();
-    let mut covered = BTreeSet::new();
     for tool in client.service.list_all_tools().await.unwrap() {
         for arguments in argument_sets(&tool.input_schema) {
             let _ = client.try_call(&tool.name, arguments.clone()).await.unwrap();
-            let requests = plex.requests();
-            for request in &requests[seen..] {
-                let (path, query) = request.path_and_query.split_once('?').unwrap_or((&request.path_and_query, ""));
-                if path.starts_with("/discover/") {
-                    // Another service, which nobody describes.
-                    continue;
-                }
-                if let Err(problem) = contract.check(&request.method, path, query) {
-                    problems.entry(problem).or_insert_with(|| format!("{} {arguments}", tool.name));
-                }
-                covered.insert(format!("{} {}", request.method, contract.path_of(&request.method, path).unwrap_or("")));
-            }
-            seen = requests.len();
+            held.look(&plex, &mut seen, &format!("{} {arguments}", tool.name));
         }
     }
     client.close().await;
+    let (plex, changed) = home(Options::default()).await;
+    std::fs::create_dir_all(changed.exports()).unwrap();
+    std::fs::write(changed.exports().join("film.png"), b"\x89PNG\r\n\x1a\nnot much of a picture").unwrap();
+    let client = changed.connect().await;
+    let mut seen_changes = 0;
+    for (tool, arguments) in changes() {
+        let changed = client.call(tool, arguments.clone()).await;
+        assert_eq!(changed["changed"], true, "{tool} {arguments}: {changed}");
+        held.look(&plex, &mut seen_changes, &format!("{tool} {arguments}"));
+        client.call("undo_change", json!({"callId": changed["changeId"]})).await;
+        held.look(&plex, &mut seen_changes, &format!("undo_change of {tool} {arguments}"));
+    }
+    client.close().await;
+    let Held { problems, covered, .. } = held;
     assert!(seen < 10_000, "the sample server forgets requests beyond this number, so some were not looked at");
     assert!(problems.is_empty(), "{problems:#?}");
     for path in [
@@ -234,6 +321,19 @@ async fn every_request_to_plex_is_one_that_plex_describes() {
         "/status/sessions/history/all",
     ] {
         assert!(covered.contains(&format!("GET {path}")), "{path} was never asked for: {covered:#?}");
+    }
+    for change in [
+        "PUT /:/rate",
+        "PUT /:/scrobble",
+        "PUT /:/unscrobble",
+        "PUT /library/sections/{sectionId}/all",
+        "PUT /library/metadata/{ids}/{element}",
+        "PUT /playlists/{playlistId}/items",
+        "PUT /playlists/{playlistId}/items/{playlistItemId}/move",
+        "DELETE /playlists/{playlistId}/items",
+        "DELETE /playlists/{playlistId}",
+    ] {
+        assert!(covered.contains(change), "{change} was never sent: {covered:#?}");
     }
     let unused: Vec<_> =
         KNOWN.iter().filter(|known| !covered.contains(&format!("{} {}", known.method, known.path))).collect();
@@ -269,12 +369,37 @@ fn media_queries_have_a_grammar() {
 }
 
 #[test]
+fn edits_have_a_grammar() {
+    for (name, value) in [
+        ("title.value", ""),
+        ("titleSort.locked", "1"),
+        ("actor[12].tag.tag", "A"),
+        ("actor[12].tagging.text", "Herself"),
+        ("genre[].tag.tag-", "A,B"),
+        ("thumb.locked", "0"),
+    ] {
+        assert_eq!(edit(name, value), Ok(()), "{name}={value}");
+    }
+    for (name, value) in [
+        ("title", "A"),
+        ("title.locked", "true"),
+        ("genre[0].tag.tag", ""),
+        ("genre[x].tag.tag", "A"),
+        ("genre.value", "A"),
+        ("actor[0].role", "A"),
+        ("thumb.value", "A"),
+    ] {
+        assert!(edit(name, value).is_err(), "{name}={value}");
+    }
+}
+
+#[test]
 fn requests_are_held_against_a_description() {
     let contract = Contract::of(&json!({
         "paths": {
             "/things": {
                 "get": {"parameters": [
-                    {"name": "page", "in": "query", "schema": {"type": "integer"}},
+                    {"name": "page", "in": "query", "schema": {"type": "integer", "minimum": 1}},
                     {"name": "kinds", "in": "query", "schema": {"type": "array", "items": {"enum": ["old", "new"]}}},
                     {"$ref": "#/components/parameters/word"},
                 ]},
@@ -301,6 +426,7 @@ fn requests_are_held_against_a_description() {
         ("GET", "/things/7/more", "", "there is no GET /things/7/more"),
         ("GET", "/things", "page=1", "GET /things requires word"),
         ("GET", "/things", "word=a&page=one", "GET /things: page=one is no whole number"),
+        ("GET", "/things", "word=a&page=0", "GET /things: page=0 is less than 1"),
         ("GET", "/things", "word=a&kinds=old,odd", r#"GET /things: kinds=old,odd is none of ["old","new"]"#),
         ("GET", "/things", "word=a&size=1", "GET /things takes no parameter size"),
         ("GET", "/things/seven", "", "GET /things/{id}: {id} is seven, which is no whole number"),

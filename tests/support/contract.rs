@@ -19,6 +19,7 @@ pub struct Known {
     pub method: &'static str,
     /// A path in the description's form, `/library/metadata/{ids}`; one that is not there is added.
     pub path: &'static str,
+    /// One that is described is known to take any value.
     pub parameters: &'static [&'static str],
     /// Where it is known from.
     pub reason: &'static str,
@@ -84,7 +85,10 @@ impl Contract {
                 schema: Value::Null,
             });
             match self.operations.iter_mut().find(|operation| operation.is(method, path)) {
-                Some(operation) => operation.parameters.extend(added),
+                Some(operation) => {
+                    operation.parameters.retain(|parameter| !parameters.contains(&parameter.name.as_str()));
+                    operation.parameters.extend(added);
+                }
                 None => self.operations.push(Operation::new(method, path, added.collect())),
             }
         }
@@ -238,10 +242,19 @@ fn fits(schema: &Value, value: &str) -> Result<(), String> {
         return if known { Ok(()) } else { Err(format!("none of {}", schema["enum"])) };
     }
     match schema["type"].as_str() {
-        Some("integer") => value.parse::<i64>().map(drop).map_err(|_| "no whole number".to_owned()),
-        Some("number") => value.parse::<f64>().map(drop).map_err(|_| "no number".to_owned()),
+        Some("integer") if value.parse::<i64>().is_err() => Err("no whole number".to_owned()),
+        Some("integer" | "number") => within(schema, value.parse().map_err(|_| "no number".to_owned())?),
         Some("boolean") if !matches!(value, "true" | "false" | "1" | "0") => Err("neither true nor false".to_owned()),
         Some("array") => value.split(',').try_for_each(|member| fits(&schema["items"], member)),
+        _ => Ok(()),
+    }
+}
+
+fn within(schema: &Value, number: f64) -> Result<(), String> {
+    let bound = |name: &str| schema[name].as_f64();
+    match (bound("minimum"), bound("maximum")) {
+        (Some(least), _) if number < least => Err(format!("less than {least}")),
+        (_, Some(most)) if number > most => Err(format!("more than {most}")),
         _ => Ok(()),
     }
 }
