@@ -561,6 +561,49 @@ async fn what_an_item_does_not_have_can_not_be_edited_and_albums_are_not_merged(
 }
 
 #[tokio::test]
+async fn what_is_said_to_be_editable_is_what_can_be_edited() {
+    let (plex, home) = home(Options::default()).await;
+    let client = home.connect().await;
+    for key in [
+        SEEN,
+        "400001000",
+        "400001100",
+        "400001101",
+        "800000000",
+        "800000100",
+        "800000101",
+        "1200000101",
+        "1200000104",
+        "1600001000",
+    ] {
+        let told = client.call("get_editable_fields", json!({"ratingKey": key})).await;
+        for (name, value) in [
+            ("title", json!("Another")),
+            ("sortTitle", json!("another")),
+            ("originalTitle", json!("Another")),
+            ("summary", json!("Another")),
+            ("year", json!(1901)),
+            ("contentRating", json!("Another")),
+            ("rating", json!(0.1)),
+            ("tagline", json!("Another")),
+            ("studio", json!("Another")),
+            ("genres", json!(["Another"])),
+            ("collections", json!(["Another"])),
+            ("roles", json!(["Another"])),
+            ("directors", json!(["Another"])),
+        ] {
+            let has = |list: &str| array(&told[list]).contains(&json!(name));
+            let arguments = json!({"ratingKey": key, name: value, "dryRun": true});
+            let result = client.try_call("update_metadata", arguments).await.unwrap();
+            let takes = result.is_error != Some(true);
+            assert_eq!(has("editableFields") || has("editableTags"), takes, "{name} of {told}");
+        }
+    }
+    client.close().await;
+    assert_eq!(changes(&plex), [] as [&str; 0]);
+}
+
+#[tokio::test]
 async fn an_edit_that_is_not_answered_or_not_taken_says_so() {
     for (kind, code) in [
         (FaultOfChange::CutAfter, None),

@@ -1,7 +1,13 @@
 use crate::{
     guard::{Affected, Read},
-    plex::items::{Item, MediaType},
-    tools::{Tool, arguments::PlexId, call::Call, error::ToolError, listing::words},
+    plex::items::Item,
+    tools::{
+        Tool,
+        arguments::PlexId,
+        call::Call,
+        edit::metadata::field::{Family, Field, is_locked, type_number},
+        error::ToolError,
+    },
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -77,48 +83,6 @@ struct AvailableTags {
     directors: Option<Vec<String>>,
 }
 
-/// A field by the name that editing takes, and by Plex's.
-type Field = (&'static str, &'static str);
-
-const TITLE: Field = ("title", "title");
-const SORT_TITLE: Field = ("sortTitle", "titleSort");
-const ORIGINAL_TITLE: Field = ("originalTitle", "originalTitle");
-const SUMMARY: Field = ("summary", "summary");
-const YEAR: Field = ("year", "year");
-const CONTENT_RATING: Field = ("contentRating", "contentRating");
-const RATING: Field = ("rating", "rating");
-const TAGLINE: Field = ("tagline", "tagline");
-const STUDIO: Field = ("studio", "studio");
-
-const GENRES: Field = ("genres", "genre");
-const COLLECTIONS: Field = ("collections", "collection");
-const ROLES: Field = ("roles", "actor");
-const DIRECTORS: Field = ("directors", "director");
-
-/// The fields and the families of tags of a type, as Plex's own editor offers them.
-fn editable(kind: Option<MediaType>) -> (&'static [Field], &'static [Field]) {
-    match kind {
-        Some(MediaType::Movie) => (
-            &[TITLE, SORT_TITLE, ORIGINAL_TITLE, SUMMARY, YEAR, CONTENT_RATING, RATING, TAGLINE, STUDIO],
-            &[GENRES, COLLECTIONS, ROLES, DIRECTORS],
-        ),
-        Some(MediaType::Show) => (
-            &[TITLE, SORT_TITLE, ORIGINAL_TITLE, SUMMARY, YEAR, CONTENT_RATING, RATING, TAGLINE, STUDIO],
-            &[GENRES, COLLECTIONS, ROLES],
-        ),
-        Some(MediaType::Season) => (&[TITLE, SUMMARY, RATING], &[COLLECTIONS]),
-        Some(MediaType::Episode) => {
-            (&[TITLE, SORT_TITLE, SUMMARY, YEAR, CONTENT_RATING, RATING], &[COLLECTIONS, ROLES, DIRECTORS])
-        }
-        Some(MediaType::Artist) => (&[TITLE, SORT_TITLE, SUMMARY, RATING], &[GENRES, COLLECTIONS]),
-        Some(MediaType::Album) => (&[TITLE, SORT_TITLE, SUMMARY, YEAR, RATING, STUDIO], &[GENRES, COLLECTIONS]),
-        Some(MediaType::Track) => (&[TITLE, SORT_TITLE, ORIGINAL_TITLE, SUMMARY, RATING], &[GENRES, COLLECTIONS]),
-        Some(MediaType::Photo) => (&[TITLE, SORT_TITLE, SUMMARY, YEAR], &[]),
-        Some(MediaType::Collection) => (&[TITLE, SORT_TITLE, SUMMARY, CONTENT_RATING], &[]),
-        None => (&[TITLE, SUMMARY], &[]),
-    }
-}
-
 impl Tool for GetEditableFields {
     const NAME: &'static str = "get_editable_fields";
     const TITLE: &'static str = "Show what can be edited";
@@ -139,57 +103,53 @@ impl Tool for GetEditableFields {
 }
 
 fn describe(rating_key: String, item: Item) -> Out {
-    let kind = item.kind.as_deref().and_then(MediaType::named);
-    let (fields, tags) = editable(kind);
-    let plex_locked: Vec<String> =
-        item.fields.iter().filter(|field| field.locked).filter_map(|field| field.name.clone()).collect();
-    let locked = fields.iter().chain(tags).filter(|(_, plex)| plex_locked.iter().any(|name| name == plex));
-    let mut notes = vec!["a metadata refresh leaves locked fields alone and may change all others back"];
-    if tags.contains(&COLLECTIONS) {
+    let kind = item.kind.as_deref().filter(|kind| type_number(kind).is_some());
+    let fields: Vec<Field> =
+        Field::ALL.into_iter().filter(|field| kind.is_some_and(|kind| field.is_of(kind))).collect();
+    let families: Vec<Family> =
+        Family::ALL.into_iter().filter(|family| kind.is_some_and(|kind| family.is_of(kind))).collect();
+    let names = || fields.iter().map(|field| field.names()).chain(families.iter().map(|family| family.names()));
+    let mut notes = Vec::new();
+    if kind.is_some() {
+        notes.push("a metadata refresh leaves locked fields alone and may change all others back");
+    } else {
+        notes.push("items of this type can't be edited");
+    }
+    if families.contains(&Family::Collections) {
         notes.push("a collection that does not exist yet is made for the whole library when an item is put into it");
     }
-    if kind.is_none() {
-        notes.push("this type is not known here: only what all items have is listed");
-    }
+    let current = |field: &Field| Some((field.names().0.to_owned(), value(&item, *field)?));
+    let tags = |family: Family| {
+        let words = family.of(&item).into_iter().map(|kept| kept.tag);
+        families.contains(&family).then(|| words.collect())
+    };
     Out {
         rating_key,
-        editable_fields: names(fields),
-        editable_tags: names(tags),
-        current_values: fields.iter().filter_map(|(name, _)| Some(((*name).to_owned(), value(&item, name)?))).collect(),
-        locked_fields: locked.map(|(name, _)| *name).collect(),
+        editable_fields: fields.iter().map(|field| field.names().0).collect(),
+        editable_tags: families.iter().map(|family| family.names().0).collect(),
+        current_values: fields.iter().filter_map(current).collect(),
+        locked_fields: names().filter(|(_, plex)| is_locked(&item, plex)).map(|(name, _)| name).collect(),
+        available_tags: AvailableTags {
+            genres: tags(Family::Genres),
+            collections: tags(Family::Collections),
+            roles: tags(Family::Roles),
+            directors: tags(Family::Directors),
+        },
+        plex_locked_fields: item.fields.iter().filter(|field| field.locked).filter_map(|it| it.name.clone()).collect(),
+        notes,
         kind: item.kind,
         title: item.title,
         grandparent_title: item.grandparent_title,
         parent_title: item.parent_title,
         library_section_id: item.library_section_id,
         library: item.library_section_title,
-        available_tags: AvailableTags {
-            genres: tags.contains(&GENRES).then(|| words(item.genres)),
-            collections: tags.contains(&COLLECTIONS).then(|| words(item.collections)),
-            roles: tags.contains(&ROLES).then(|| words(item.roles)),
-            directors: tags.contains(&DIRECTORS).then(|| words(item.directors)),
-        },
-        plex_locked_fields: plex_locked,
-        notes,
     }
 }
 
-fn names(fields: &[Field]) -> Vec<&'static str> {
-    fields.iter().map(|(name, _)| *name).collect()
-}
-
-fn value(item: &Item, name: &str) -> Option<Value> {
-    let text = match name {
-        "title" => &item.title,
-        "sortTitle" => &item.title_sort,
-        "originalTitle" => &item.original_title,
-        "summary" => &item.summary,
-        "contentRating" => &item.content_rating,
-        "tagline" => &item.tagline,
-        "studio" => &item.studio,
-        "year" => return item.year.map(Value::from),
-        "rating" => return item.rating.map(Value::from),
-        _ => return None,
-    };
-    text.clone().map(Value::from)
+fn value(item: &Item, field: Field) -> Option<Value> {
+    match field {
+        Field::Year => item.year.map(Value::from),
+        Field::Rating => item.rating.map(Value::from),
+        text => Some(text.of(item)).filter(|text| !text.is_empty()).map(Value::from),
+    }
 }

@@ -33,7 +33,8 @@ pub(in crate::tools) enum Family {
 }
 
 impl Field {
-    const ALL: [Self; 9] = [
+    /// Every field.
+    pub(in crate::tools) const ALL: [Self; 9] = [
         Self::Title,
         Self::SortTitle,
         Self::OriginalTitle,
@@ -71,7 +72,7 @@ impl Field {
             Self::Title | Self::Summary => true,
             Self::SortTitle => kind != "season",
             Self::OriginalTitle => matches!(kind, "movie" | "show" | "track"),
-            Self::Year => matches!(kind, "movie" | "show" | "album"),
+            Self::Year => matches!(kind, "movie" | "show" | "episode" | "album"),
             Self::ContentRating => matches!(kind, "movie" | "show" | "episode" | "collection"),
             Self::Rating => matches!(kind, "movie" | "show" | "season" | "episode" | "artist" | "album"),
             Self::Tagline => matches!(kind, "movie" | "show"),
@@ -106,7 +107,8 @@ impl Field {
 }
 
 impl Family {
-    const ALL: [Self; 4] = [Self::Genres, Self::Collections, Self::Roles, Self::Directors];
+    /// Every family.
+    pub(in crate::tools) const ALL: [Self; 4] = [Self::Genres, Self::Collections, Self::Roles, Self::Directors];
 
     /// The argument's name, and Plex's.
     pub(in crate::tools) fn names(self) -> (&'static str, &'static str) {
@@ -128,7 +130,7 @@ impl Family {
         match self {
             Self::Genres => matches!(kind, "movie" | "show" | "artist" | "album" | "track"),
             Self::Collections => kind != "collection" && kind != "photo",
-            Self::Roles => matches!(kind, "movie" | "show"),
+            Self::Roles => matches!(kind, "movie" | "show" | "episode"),
             Self::Directors => matches!(kind, "movie" | "episode"),
         }
     }
