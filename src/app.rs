@@ -12,7 +12,7 @@ use crate::{
     },
     export::directory::Exports,
     guard::{Guard, Kind, Ledger, LedgerError, Policy, PolicyErrors, SHIPPED, SelfTestFailed},
-    http::Sent,
+    http::{Sent, web::Web},
     plex::{discover::Discover, error::PlexError, http::Plex},
     tools::{self, trakt::activity::Activity},
     trakt::{error::TraktError, http::Trakt},
@@ -252,6 +252,9 @@ impl App {
         if let Err(error) = &self.config.discover {
             tracing::error!("{error}");
         }
+        if let Err(error) = &self.config.posters {
+            tracing::error!("{error}");
+        }
         // Most people have no app on Trakt, which is no fault.
         let has_none = |error: &SettingError| matches!(error, SettingError::Unset { variable: "TRAKT_CLIENT_ID", .. });
         if let Err(error) = &self.config.trakt
@@ -301,6 +304,11 @@ impl App {
         let address = self.config.discover.as_ref().map_err(Clone::clone)?;
         let discover = self.discover.get_or_try_init(|| async { Discover::new(address, server) }).await?;
         Ok(discover.for_call(sent))
+    }
+
+    /// The web as far as posters may come from it.
+    pub(crate) fn web(&self) -> Result<&Web, SettingError> {
+        self.config.posters.as_ref().map_err(Clone::clone)
     }
 
     /// The client of Sonarr for one call.

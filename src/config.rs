@@ -6,13 +6,15 @@
 mod arr;
 pub mod permissions;
 mod policy;
+mod posters;
 mod trakt;
 
 pub use arr::{ArrServer, ArrServers, ArrSettings};
 pub use policy::{PolicyFileError, PolicySource, Stamp, own_policy, read_policy, read_policy_file, write_policy};
+pub use posters::PosterSettings;
 pub use trakt::{TraktApp, TraktSettings};
 
-use crate::{guard::Ledger, plex::discover};
+use crate::{guard::Ledger, http::web::Web, plex::discover};
 use policy::find_policy;
 use reqwest::Url;
 use std::{
@@ -106,6 +108,9 @@ pub struct Settings {
         value_name = "BOOL"
     )]
     pub plex_insecure_tls: Option<String>,
+    /// Posters.
+    #[command(flatten)]
+    pub posters: PosterSettings,
     /// Trakt.
     #[command(flatten)]
     pub trakt: TraktSettings,
@@ -199,6 +204,8 @@ pub struct Config {
     pub trakt_sign_in: PathBuf,
     /// Where Plex Discover is.
     pub discover: Result<Url, SettingError>,
+    /// The web as far as posters may come from it, or what is wrong with its settings.
+    pub posters: Result<Web, SettingError>,
     /// Sonarr and Radarr.
     pub arr: ArrServers,
     /// Where the policy comes from.
@@ -220,6 +227,7 @@ impl Config {
     pub fn new(settings: Settings) -> Self {
         let plex = plex_server(&settings);
         let trakt = TraktApp::new(&settings.trakt, authorities(&settings));
+        let posters = settings.posters.web(authorities(&settings));
         let arr = ArrServers::new(&settings.arr, &authorities(&settings));
         let ledger = settings.ledger.unwrap_or_else(|| default_ledger(&settings.export_dir));
         let is_named = settings.policy.is_some();
@@ -230,6 +238,7 @@ impl Config {
             trakt,
             trakt_sign_in: ledger.with_file_name("trakt.json"),
             discover: discover_url(settings.plex_discover_url.as_deref()),
+            posters,
             arr,
             policy,
             better_policy,
@@ -386,6 +395,7 @@ mod tests {
             grant: "default".into(),
             plex_ca_file: None,
             plex_insecure_tls: None,
+            posters: PosterSettings::default(),
             trakt: TraktSettings::default(),
             arr: ArrSettings::default(),
             plex_discover_url: None,

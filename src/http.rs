@@ -4,9 +4,9 @@
 mod answer;
 mod error;
 mod pace;
-pub mod public;
 mod request;
 mod tls;
+pub mod web;
 
 pub use answer::{Answer, Rejection, is_html};
 pub use error::{HttpError, Upstream};

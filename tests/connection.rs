@@ -14,7 +14,7 @@ mod support;
 use axum::response::Response;
 use futures_util::future::join_all;
 use plex_mcp::demo::{Options, SamplePlex};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::KeyPair;
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -23,7 +23,7 @@ use std::{
 };
 use support::{
     Client, Home, TOKEN, home,
-    trouble::{self, Seen, TlsListener, Trouble, answer, forward, redirect, xml},
+    trouble::{self, Seen, TlsListener, Trouble, answer, authority, certificate, forward, redirect, xml},
 };
 use tokio::net::TcpListener;
 
@@ -208,25 +208,6 @@ async fn redirects_within_the_server_are_followed_to_an_end() {
     assert_eq!(code, "bad_answer", "{text}");
     assert!(text.contains("302") && !text.contains("another address"), "{text}");
     assert!(circle.count() <= 7, "{} requests", circle.count());
-}
-
-/// A certificate for these names, of an authority or of itself, and its key.
-fn certificate(names: &[&str], authority: Option<&Issuer<'_, KeyPair>>) -> (rcgen::Certificate, KeyPair) {
-    let key = KeyPair::generate().unwrap();
-    let parameters = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
-    let certificate = match authority {
-        Some(authority) => parameters.signed_by(&key, authority),
-        None => parameters.self_signed(&key),
-    };
-    (certificate.unwrap(), key)
-}
-
-fn authority() -> (rcgen::Certificate, Issuer<'static, KeyPair>) {
-    let mut parameters = CertificateParams::new(Vec::<String>::new()).unwrap();
-    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().unwrap();
-    let certificate = parameters.self_signed(&key).unwrap();
-    (certificate, Issuer::new(parameters, key))
 }
 
 async fn over_tls((certificate, key): &(rcgen::Certificate, KeyPair)) -> Trouble {

@@ -9,6 +9,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "edit/posters.rs"]
+mod posters;
 mod support;
 
 use plex_mcp::{
@@ -431,73 +433,6 @@ async fn tags_that_are_named_are_all_there_are_and_the_kept_ones_stay_what_they_
     undo(&client, &fewer).await;
     undo(&client, &edited).await;
     assert_eq!(stable(&plex, key).await, before, "tags, parts and locks");
-    client.close().await;
-}
-
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\nnot much of a picture";
-
-#[tokio::test]
-async fn a_poster_comes_from_the_exports_directory_and_the_old_one_back() {
-    let (plex, home) = home(Options::default()).await;
-    std::fs::create_dir_all(home.exports().join("art")).unwrap();
-    std::fs::write(home.exports().join("art/film.png"), PNG).unwrap();
-    std::fs::write(home.exports().join("page.png"), "<html>").unwrap();
-    std::fs::write(home.exports().join("big.jpg"), vec![0xff; (10 << 20) + 1]).unwrap();
-    std::fs::write(home.path("secret.png"), PNG).unwrap();
-    std::os::unix::fs::symlink(home.path("secret.png"), home.exports().join("link.png")).unwrap();
-    std::os::unix::fs::symlink(home.dir.path(), home.exports().join("folder")).unwrap();
-    let client = home.connect().await;
-    let before = (stable(&plex, SEEN).await, as_plex_json(&plex, "/library/metadata/1001/posters").await);
-    for (arguments, says) in [
-        (json!({"metadata": {}}), "metadata must hold a field to change"),
-        (json!({"metadata": {"tilte": "X"}}), "metadata.tilte is not an argument of this tool; did you mean title?"),
-        (json!({"metadata": {"year": "soon"}}), "metadata.year must be a whole number from 1 to 9999"),
-        (json!({"metadata": {"genres": [["x"]]}}), "metadata.genres[0] must be a text"),
-        (json!({"metadata": {}, "posterFile": "../secret.png"}), "posterFile must"),
-        (json!({"metadata": {}, "posterFile": "/etc/passwd"}), "posterFile must be relative"),
-        (json!({"metadata": {}, "posterFile": "link.png"}), "there is no file link.png in the exports directory"),
-        (json!({"metadata": {}, "posterFile": "folder/secret.png"}), "folder is not a folder of the exports directory"),
-        (json!({"metadata": {}, "posterFile": "none.png"}), "there is no file none.png"),
-        (json!({"metadata": {}, "posterFile": "big.jpg"}), "big.jpg has more than 10 MB"),
-        (json!({"metadata": {}, "posterFile": "page.png"}), "it is no picture"),
-        (json!({"metadata": {}, "setPosterFromUrl": true}), "metadata.images.posters[0].url is required"),
-        (json!({"metadata": {"images": {"posters": [{"url": "https://1.1.1.1/x"}]}}}), "setPosterFromUrl must be true"),
-    ] {
-        let mut arguments = arguments;
-        arguments["ratingKey"] = SEEN.into();
-        let (text, _) = client.fail("update_metadata_from_json", arguments.clone()).await;
-        assert!(text.contains(says), "{arguments}: {text}");
-    }
-    for url in [
-        "http://pictures.example.org/a.jpg",
-        "https://127.0.0.1/a.jpg",
-        "https://169.254.169.254/",
-        "https://nas.local/a.jpg",
-        "https://localhost:32400/a",
-        "https://[::1]/",
-        "https://2130706433/",
-        "file:///etc/passwd",
-        "https://u:p@example.org/",
-    ] {
-        let metadata = json!({"title": "X", "images": {"posters": [{"url": url}]}});
-        let arguments = json!({"ratingKey": SEEN, "metadata": metadata, "setPosterFromUrl": true});
-        let (text, error) = client.fail("update_metadata_from_json", arguments).await;
-        assert_eq!(error["fields"], json!(["metadata.images.posters[0].url"]), "{url}: {text}");
-    }
-    assert_eq!(changes(&plex), [] as [&str; 0]);
-    let arguments = json!({"ratingKey": SEEN, "metadata": {"title": "With Poster"}, "posterFile": "art/film.png"});
-    let set = client.call("update_metadata_from_json", arguments).await;
-    assert_eq!((&set["posterSet"], &set["appliedFields"]), (&json!(true), &json!(["title"])), "{set}");
-    let posters = as_plex_json(&plex, "/library/metadata/1001/posters").await;
-    assert_eq!((posters["size"].as_u64(), &posters["Metadata"][1]["selected"]), (Some(2), &json!(true)), "{posters}");
-    let locked = item(&plex, SEEN).await["Field"].clone();
-    assert_eq!(locked, json!([{"locked": true, "name": "thumb"}, {"locked": true, "name": "title"}]));
-    let undone = undo(&client, &set).await;
-    let posters = as_plex_json(&plex, "/library/metadata/1001/posters").await;
-    assert_eq!(posters["Metadata"][0], before.1["Metadata"][0], "the old one is shown again");
-    assert_eq!(stable(&plex, SEEN).await["title"], before.0["title"]);
-    undo(&client, &undone).await;
-    assert_eq!(as_plex_json(&plex, "/library/metadata/1001/posters").await["Metadata"][1]["selected"], true);
     client.close().await;
 }
 

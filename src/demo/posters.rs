@@ -3,17 +3,19 @@
 use crate::demo::catalog::Place;
 use crate::demo::describe::Scene;
 use crate::demo::encode::{CONTAINER, Encoder, PHOTO, Piece};
+use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
 
 /// What the agent's own poster is called.
 const AGENTS: &str = "metadata://posters/sample_agent";
-/// Uploaded posters are called this and a number.
+/// Uploaded posters are called this and a digest, so that the same picture is there once.
 const UPLOAD: &str = "upload://posters/";
 
 /// What was changed about an item's posters.
 #[derive(Debug, Default)]
 pub(crate) struct Posters {
-    /// The sizes of what was uploaded, in bytes.
-    uploaded: Vec<usize>,
+    /// The digests of what was uploaded.
+    uploaded: Vec<String>,
     /// The uploaded one that is shown; none for the agent's own.
     selected: Option<usize>,
 }
@@ -25,21 +27,29 @@ impl Posters {
         let known =
             starts(b"\xff\xd8\xff") || starts(b"\x89PNG") || (starts(b"RIFF") && picture.get(8..12) == Some(b"WEBP"));
         if known {
-            self.selected = Some(self.uploaded.len());
-            self.uploaded.push(picture.len());
+            let mut digest = String::new();
+            for byte in Sha256::digest(picture).iter().take(20) {
+                // Writing to a String can't fail.
+                let _ = write!(digest, "{byte:02x}");
+            }
+            let place = self.uploaded.iter().position(|known| *known == digest);
+            self.selected = Some(place.unwrap_or_else(|| {
+                self.uploaded.push(digest);
+                self.uploaded.len() - 1
+            }));
         }
         known
     }
 
     /// Shows the poster of that name. False where there is none.
     pub(crate) fn select(&mut self, name: &str) -> bool {
-        let number = name.strip_prefix(UPLOAD).and_then(|number| number.parse::<usize>().ok());
-        match number {
-            None if name == AGENTS => self.selected = None,
-            Some(number) if number < self.uploaded.len() => self.selected = Some(number),
-            _ => return false,
+        if name == AGENTS {
+            self.selected = None;
+            return true;
         }
-        true
+        let place = name.strip_prefix(UPLOAD).and_then(|digest| self.uploaded.iter().position(|known| known == digest));
+        self.selected = place.or(self.selected);
+        place.is_some()
     }
 }
 
@@ -59,8 +69,8 @@ pub(crate) fn list(scene: &Scene<'_>, out: &mut Encoder, place: Place) {
         out.close();
     };
     one(&[Piece::Text(AGENTS)], "sample", posters.selected.is_none());
-    for number in 0..posters.uploaded.len() {
-        one(&[Piece::Text(UPLOAD), Piece::Number(number as u64)], "", posters.selected == Some(number));
+    for (number, digest) in posters.uploaded.iter().enumerate() {
+        one(&[Piece::Text(UPLOAD), Piece::Text(digest)], "", posters.selected == Some(number));
     }
     out.close();
 }

@@ -9,7 +9,7 @@ use crate::{
         Account, Affected, Amounts, Change, Cleared, Effect, ExportCaps, Outcome, Permit, Person, Plan, Preview,
         Recalled, Settlement, Subject,
     },
-    http::Sent,
+    http::{Sent, web::Web},
     plex::{discover::Discover, http::Plex},
     trakt::http::Trakt,
 };
@@ -114,6 +114,11 @@ impl<'a, E: Effect> Call<'a, E> {
     /// Plex Discover, to read from.
     pub async fn discover(&self) -> Result<Discover, ToolError> {
         Ok(self.app.discover(&self.sent).await?)
+    }
+
+    /// The web as far as posters may come from it. Fetching from it takes a clearance.
+    pub fn web(&self) -> Result<&Web, ToolError> {
+        Ok(self.app.web()?)
     }
 
     /// How those tools stand that are listed to the caller: what they may do, and what is left of their limits.

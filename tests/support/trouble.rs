@@ -10,6 +10,7 @@ use axum::{
     serve::Listener,
 };
 use plex_mcp::demo::SamplePlex;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::{
     fmt::Write as _,
     future::Future,
@@ -213,6 +214,25 @@ where
         }
     });
     (address, connections)
+}
+
+/// A certificate for these names, of an authority or of itself, and its key.
+pub fn certificate(names: &[&str], authority: Option<&Issuer<'_, KeyPair>>) -> (rcgen::Certificate, KeyPair) {
+    let key = KeyPair::generate().unwrap();
+    let parameters = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+    let certificate = match authority {
+        Some(authority) => parameters.signed_by(&key, authority),
+        None => parameters.self_signed(&key),
+    };
+    (certificate.unwrap(), key)
+}
+
+pub fn authority() -> (rcgen::Certificate, Issuer<'static, KeyPair>) {
+    let mut parameters = CertificateParams::new(Vec::<String>::new()).unwrap();
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let certificate = parameters.self_signed(&key).unwrap();
+    (certificate, Issuer::new(parameters, key))
 }
 
 /// A listener that speaks TLS.

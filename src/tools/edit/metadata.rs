@@ -3,7 +3,7 @@
 pub(in crate::tools) mod field;
 mod parameters;
 
-use super::poster::{self, Poster};
+use super::poster::{self, Picture, Poster};
 use crate::{
     guard::Change,
     plex::{
@@ -113,8 +113,8 @@ pub(in crate::tools) async fn edit<E: Change>(
     };
     // Fetched first: where there is no picture to be had, nothing is changed.
     let picture = match &posters {
-        Some((Poster::Select(_), ..)) | None => None,
-        Some((poster, ..)) => Some(poster.load(call, &cleared).await?),
+        Some((poster, ..)) => poster.load(call, &cleared).await?,
+        None => None,
     };
     let mut parameters = differences.parameters(item);
     if let Some((_, locked, _)) = &posters {
@@ -127,15 +127,16 @@ pub(in crate::tools) async fn edit<E: Change>(
     if let (Ok(Made::Yes(_)), Some((poster, ..))) = (&sent, &posters) {
         sent = match (poster, picture) {
             (Poster::Select(name), _) => plex.select_poster(&cleared, &key, name).await,
-            (_, Some((content_type, picture))) => plex.upload_poster(&cleared, &key, content_type, picture).await,
+            (_, Some(Picture { kind, content })) => plex.upload_poster(&cleared, &key, kind, content).await,
             (_, None) => sent,
         };
     }
-    let now = read(plex, &key, posters.as_ref().map(|(poster, _, before)| (*poster, before))).await;
+    let confirmed = matches!(sent, Ok(Made::Yes(_)));
+    let now = read(plex, &key, posters.as_ref().map(|(poster, _, before)| (*poster, before, confirmed))).await;
     let parts = differences.fields.len() + differences.tags.len() + usize::from(posters.is_some());
     let count = |(now, poster): &(Item, bool)| differences.shown(now) + u64::from(*poster);
     // A part that did not take is told of, and is no failure of the others.
-    let total = if matches!(sent, Ok(Made::Yes(_))) { 1 } else { parts as u64 };
+    let total = if confirmed { 1 } else { parts as u64 };
     let now = change::settle(call, &mut edited.account, sent, now, total, count)?;
     call.reached(1);
     if let Some((now, poster)) = now {
@@ -195,10 +196,14 @@ async fn check_merge(plex: &Plex, item: &Item, section: &str, differences: &Diff
     Ok(())
 }
 
-async fn read(plex: &Plex, key: &str, poster: Option<(&Poster, &PosterBefore)>) -> Result<(Item, bool), PlexError> {
+async fn read(
+    plex: &Plex,
+    key: &str,
+    poster: Option<(&Poster, &PosterBefore, bool)>,
+) -> Result<(Item, bool), PlexError> {
     let item = plex.item(key).await?;
     let shown = match poster {
-        Some((poster, before)) => poster.is_shown(&plex.posters(key).await?, before),
+        Some((poster, before, confirmed)) => poster.is_shown(&plex.posters(key).await?, before, confirmed),
         None => false,
     };
     Ok((item, shown))

@@ -1,10 +1,10 @@
-//! Posters: from a public web server or the exports directory, checked to be pictures, and uploaded as they are, so that the
-//! Plex server itself is never sent anywhere.
+//! Posters: from a web server or the exports directory, checked to be pictures, and uploaded as they are, so that the Plex
+//! server itself is never sent anywhere.
 
 use crate::{
-    export::name::ExportName,
+    export::{directory::Exports, name::ExportName},
     guard::{Change, Cleared},
-    http::public::PublicUrl,
+    http::web::{Web, WebUrl},
     plex::{http::Plex, items::Item, posters::PosterRow},
     tools::{
         call::Call,
@@ -13,60 +13,88 @@ use crate::{
     },
 };
 use bytes::Bytes;
+use std::fmt;
 
 /// The largest picture that is taken; posters of real libraries are below 2 MB.
 const MAX_BYTES: usize = 10 << 20;
 /// What posters may be called in the exports directory.
 const EXTENSIONS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 
+/// How the names of uploaded posters begin. Behind it is a digest of the picture: Plex keeps the same picture once.
+const UPLOADED: &str = "upload://";
+
 /// Where a poster comes from.
 #[derive(Clone, Debug)]
 pub(in crate::tools) enum Poster {
-    /// A public web server.
-    Url(PublicUrl),
+    /// A web server.
+    Url(WebUrl),
     /// The exports directory.
-    File(ExportName),
+    File(ExportName, Picture),
     /// The item's own posters.
     Select(String),
 }
 
+/// A picture and its type.
+#[derive(Clone)]
+pub(in crate::tools) struct Picture {
+    pub(in crate::tools) kind: &'static str,
+    pub(in crate::tools) content: Bytes,
+}
+
+impl fmt::Debug for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} bytes", self.kind, self.content.len())
+    }
+}
+
+impl Picture {
+    fn of(content: Bytes) -> Result<Self, ToolError> {
+        match kind_of(&content) {
+            Some(kind) => Ok(Self { kind, content }),
+            None => Err(ToolError::Picture("it is no picture: JPEG, PNG and WebP are taken".to_owned())),
+        }
+    }
+}
+
 impl Poster {
     /// A poster at an address. `field` is the argument that holds it.
-    pub(in crate::tools) fn at(field: &str, address: &str) -> Result<Self, ToolError> {
-        PublicUrl::parse(address).map(Self::Url).map_err(|error| ToolError::argument(field, error.to_string()))
+    pub(in crate::tools) fn at(web: &Web, field: &str, address: &str) -> Result<Self, ToolError> {
+        web.address(address).map(Self::Url).map_err(|error| ToolError::argument(field, error.to_string()))
     }
 
-    /// A poster in the exports directory.
-    pub(in crate::tools) fn file(field: &str, path: &str) -> Result<Self, ToolError> {
-        let known = EXTENSIONS.into_iter().find(|known| path.ends_with(&format!(".{known}"))).unwrap_or("jpg");
-        ExportName::parse(path, known).map(Self::File).map_err(|error| ToolError::argument(field, error.to_string()))
+    /// A poster in the exports directory. It is read at once, so that what is approved is what is uploaded.
+    pub(in crate::tools) fn file(exports: &Exports, field: &str, path: &str) -> Result<Self, ToolError> {
+        let name = name(field, path)?;
+        let picture = Picture::of(exports.read(&name, MAX_BYTES)?.into())?;
+        Ok(Self::File(name, picture))
     }
 
-    /// The picture and its type.
+    /// The picture; none where it is one that the item has.
     pub(in crate::tools) async fn load<E: Change>(
         &self,
         call: &Call<'_, E>,
         cleared: &Cleared<'_>,
-    ) -> Result<(&'static str, Bytes), ToolError> {
-        let picture = match self {
+    ) -> Result<Option<Picture>, ToolError> {
+        match self {
             Self::Url(url) => {
-                url.fetch(cleared, MAX_BYTES).await.map_err(|error| ToolError::Picture(error.to_string()))?
+                let fetched = call.web()?.fetch(cleared, url, MAX_BYTES).await;
+                fetched.map_err(|error| ToolError::Picture(error.to_string())).and_then(Picture::of).map(Some)
             }
-            Self::File(name) => Bytes::from(call.exports().read(name, MAX_BYTES)?),
-            Self::Select(_) => return Err(ToolError::Internal),
-        };
-        match kind_of(&picture) {
-            Some(kind) => Ok((kind, picture)),
-            None => Err(ToolError::Picture("it is no picture: JPEG, PNG and WebP are taken".to_owned())),
+            Self::File(_, picture) => Ok(Some(picture.clone())),
+            Self::Select(_) => Ok(None),
         }
     }
 
-    /// Whether it is the poster that is shown.
-    pub(in crate::tools) fn is_shown(&self, now: &[PosterRow], before: &PosterBefore) -> bool {
-        let shown = now.iter().find(|poster| poster.selected).and_then(|poster| poster.rating_key.as_deref());
+    /// Whether it is the poster that is shown. Where the upload was `confirmed`, it may also be one that the item had: the
+    /// same picture is no new poster.
+    pub(in crate::tools) fn is_shown(&self, now: &[PosterRow], before: &PosterBefore, confirmed: bool) -> bool {
+        let Some(shown) = shown(now) else { return false };
         match self {
-            Self::Select(name) => shown == Some(name),
-            Self::Url(_) | Self::File(_) => shown.is_some_and(|shown| !before.known.iter().any(|known| known == shown)),
+            Self::Select(name) => shown == name,
+            Self::Url(_) | Self::File(..) => {
+                !before.known.iter().any(|known| known == shown)
+                    || (is_uploaded(shown) && (confirmed || shown != before.from))
+            }
         }
     }
 
@@ -74,7 +102,7 @@ impl Poster {
     pub(in crate::tools) fn in_words(&self) -> String {
         match self {
             Self::Url(url) => format!("the poster from {}", quoted(url.host())),
-            Self::File(name) => format!("the poster from the file {}", quoted(&name.to_string())),
+            Self::File(name, _) => format!("the poster from the file {}", quoted(&name.to_string())),
             Self::Select(_) => "the poster back that it had".to_owned(),
         }
     }
@@ -88,13 +116,29 @@ pub(in crate::tools) async fn before(
     locked: bool,
 ) -> Result<PosterBefore, ToolError> {
     let posters = plex.posters(item.rating_key.as_deref().unwrap_or_default()).await?;
-    let shown = posters.iter().find(|poster| poster.selected).and_then(|poster| poster.rating_key.clone());
+    let shown = shown(&posters).map(str::to_owned);
     let known = posters.into_iter().filter_map(|poster| poster.rating_key).collect();
     let to = match poster {
         Poster::Select(name) => Some(name.clone()),
-        Poster::Url(_) | Poster::File(_) => None,
+        Poster::Url(_) | Poster::File(..) => None,
     };
     Ok(PosterBefore { from: shown.unwrap_or_default(), locked, known, to })
+}
+
+/// Plex's name of the poster that is shown.
+pub(in crate::tools) fn shown(posters: &[PosterRow]) -> Option<&str> {
+    posters.iter().find(|poster| poster.selected)?.rating_key.as_deref()
+}
+
+/// Whether a poster is one that somebody uploaded.
+pub(in crate::tools) fn is_uploaded(name: &str) -> bool {
+    name.starts_with(UPLOADED)
+}
+
+/// What a poster in the exports directory is called.
+fn name(field: &str, path: &str) -> Result<ExportName, ToolError> {
+    let known = EXTENSIONS.into_iter().find(|known| path.ends_with(&format!(".{known}"))).unwrap_or("jpg");
+    ExportName::parse(path, known).map_err(|error| ToolError::argument(field, error.to_string()))
 }
 
 /// The type of a picture, by how it begins.
@@ -124,10 +168,10 @@ mod tests {
     #[test]
     fn files_are_named_as_exports_are() {
         for name in ["art/film.jpg", "film.png", "a.b.webp"] {
-            assert!(Poster::file("posterFile", name).is_ok(), "{name}");
+            assert!(super::name("posterFile", name).is_ok(), "{name}");
         }
         for name in ["../film.jpg", "/film.jpg", "film.svg", ".film.jpg", "film"] {
-            assert_eq!(Poster::file("posterFile", name).unwrap_err().code(), "invalid_argument", "{name}");
+            assert_eq!(super::name("posterFile", name).unwrap_err().code(), "invalid_argument", "{name}");
         }
     }
 }

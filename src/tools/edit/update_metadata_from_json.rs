@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 
 /// Change what Plex says of one item by an object of fields, and give it a poster. It does what `update_metadata` does. A
-/// poster comes from a public web server (https only), or from a file in the exports directory; it is fetched and checked
-/// here, and uploaded.
+/// poster comes from a public web server (https only), from one that the owner's settings name, or from a file in the exports
+/// directory; it is fetched and checked here, and uploaded.
 #[derive(JsonSchema)]
 pub(super) struct UpdateMetadataFromJson;
 
@@ -110,7 +110,7 @@ struct Images {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Picture {
-    /// Its address: https, on a public web server.
+    /// Its address: https on a public web server, or on one that the owner's settings name.
     #[schemars(length(min = 1, max = 2_000))]
     url: String,
 }
@@ -150,7 +150,7 @@ impl Tool for UpdateMetadataFromJson {
 
     async fn run(call: &Call<'_, Destroy>, args: Args) -> Result<Out, ToolError> {
         let Args { rating_key, metadata: given, lock, dry_run, .. } = args;
-        let poster = poster(args.set_poster_from_url, args.poster_file.as_deref(), given.images.as_ref())?;
+        let poster = poster(call, args.set_poster_from_url, args.poster_file.as_deref(), given.images.as_ref())?;
         let fields = Fields {
             title: given.title,
             sort_title: given.sort_title,
@@ -191,7 +191,12 @@ impl Tool for UpdateMetadataFromJson {
 }
 
 /// Where the poster comes from, if there is to be one.
-fn poster(from_url: bool, file: Option<&str>, images: Option<&Images>) -> Result<Option<Poster>, ToolError> {
+fn poster(
+    call: &Call<'_, Destroy>,
+    from_url: bool,
+    file: Option<&str>,
+    images: Option<&Images>,
+) -> Result<Option<Poster>, ToolError> {
     const URL: &str = "metadata.images.posters[0].url";
     let first = images.and_then(|images| images.posters.first());
     match (from_url, file, first) {
@@ -199,8 +204,8 @@ fn poster(from_url: bool, file: Option<&str>, images: Option<&Images>) -> Result
             Err(ToolError::argument("posterFile", "and setPosterFromUrl are two posters: leave one out"))
         }
         (true, None, None) => Err(ToolError::argument(URL, "is required for setPosterFromUrl")),
-        (true, None, Some(picture)) => Poster::at(URL, &picture.url).map(Some),
-        (false, Some(file), _) => Poster::file("posterFile", file).map(Some),
+        (true, None, Some(picture)) => Poster::at(call.web()?, URL, &picture.url).map(Some),
+        (false, Some(file), _) => Poster::file(call.exports(), "posterFile", file).map(Some),
         (false, None, Some(_)) => {
             Err(ToolError::argument("setPosterFromUrl", "must be true for the poster to be taken; or leave images out"))
         }

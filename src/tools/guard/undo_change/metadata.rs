@@ -11,7 +11,7 @@ use crate::{
                 self, Wanted,
                 field::{Family, Field},
             },
-            poster::Poster,
+            poster::{Poster, is_uploaded, shown},
         },
         error::ToolError,
     },
@@ -45,15 +45,21 @@ pub(super) async fn undo(
     if let Some(PosterBefore { from, locked, known, to }) = poster {
         let now = plex.posters(&rating_key).await?;
         let names: Vec<&str> = now.iter().filter_map(|poster| poster.rating_key.as_deref()).collect();
-        let shown = now.iter().find(|poster| poster.selected).and_then(|poster| poster.rating_key.as_deref());
+        let shown = shown(&now);
         let is_known = |name: &str| known.iter().any(|known| known == name);
         let fresh = names.iter().filter(|name| !is_known(name)).count();
         let as_left = match &to {
             Some(to) => shown == Some(to),
-            None => !shown.is_some_and(is_known) && fresh == 1,
+            // A picture that the item had already is no new poster.
+            None => shown.is_some_and(|shown| {
+                if is_known(shown) { undo.complete && fresh == 0 && is_uploaded(shown) } else { fresh == 1 }
+            }),
         };
         if !as_left && shown != Some(&from) {
             return Err(since("the poster"));
+        }
+        if from.is_empty() {
+            return Err(not("the item showed no poster before, and one can't be taken away"));
         }
         if !names.contains(&from.as_str()) {
             return Err(not("the poster that was shown before is no longer there"));
