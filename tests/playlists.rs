@@ -71,7 +71,7 @@ async fn a_playlist_is_made_of_items_in_their_order_and_unmade() {
     let before = playlists(&plex).await;
     let wanted = ["1005", "1001", "1009", "1001"];
     let made =
-        client.call("create_playlist", json!({"title": "One & Two", "type": "movie", "ratingKeys": wanted})).await;
+        client.call("create_playlist", json!({"title": " One & Two ", "type": "movie", "ratingKeys": wanted})).await;
     assert_eq!((&made["created"], &made["smart"]), (&json!(true), &json!(false)), "{made}");
     let row = &made["playlist"];
     assert_eq!(
@@ -162,6 +162,7 @@ async fn what_does_not_go_into_a_playlist_is_refused_before_anything_is_sent() {
         (create(json!({"type": "video", "ratingKeys": ["1001", "800000101"]})), "mixes what a playlist can't mix"),
         (create(json!({"type": "audio", "ratingKeys": ["1001"]})), "type is a playlist of audio"),
         (create(json!({"type": "video", "ratingKeys": ["1600001000"]})), "which no playlist takes"),
+        (create(json!({"type": "photo", "ratingKeys": ["1200000101", "1200000000"]})), "names 1200000000, an album of"),
         (create(json!({"type": "video", "ratingKeys": ["1,2"]})), "ratingKeys[0] must be a number"),
         (
             create(json!({"type": "movie", "smart": true, "librarySectionId": "2"})),

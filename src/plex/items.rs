@@ -4,6 +4,7 @@ use super::{
     error::PlexError,
     http::{Get, Plex},
     lenient,
+    lookup::NOT_NEEDED,
     xml::Row,
 };
 use schemars::JsonSchema;
@@ -244,6 +245,9 @@ pub struct Stream {
 pub struct Item {
     #[serde(deserialize_with = "lenient::text")]
     pub rating_key: Option<String>,
+    /// The address on the server; of what has items below it, the address of those.
+    #[serde(deserialize_with = "lenient::text")]
+    pub key: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub guid: Option<String>,
     #[serde(deserialize_with = "lenient::text", rename = "type")]
@@ -337,6 +341,14 @@ pub struct Item {
     pub media: Vec<Media>,
 }
 
+impl Item {
+    /// Whether it is an album of photos, whose type Plex calls `photo`, too.
+    pub fn is_photo_album(&self) -> bool {
+        let has_items = self.key.as_deref().is_some_and(|key| key.ends_with("/children"));
+        self.kind.as_deref() == Some("photo") && has_items
+    }
+}
+
 /// A group of search hits.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -392,13 +404,13 @@ impl Plex {
         self.rows(&request).await?.into_iter().next().ok_or_else(|| PlexError::not_found(what))
     }
 
-    /// What can be played at or below an item: a show's episodes, an artist's tracks.
+    /// What can be played at or below an item: a show's episodes, an artist's tracks. Each comes without its files and tags.
     pub async fn leaves(&self, rating_key: &str) -> Result<Vec<Item>, PlexError> {
         let request = Get::new(
             format!("the episodes or tracks of item {rating_key}"),
             ["library", "metadata", rating_key, "allLeaves"],
         );
-        Ok(self.window(request, 0, u64::MAX).await?.items)
+        Ok(self.window(request.with("excludeElements", NOT_NEEDED), 0, u64::MAX).await?.items)
     }
 }
 

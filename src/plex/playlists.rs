@@ -5,6 +5,7 @@ use super::{
     http::{Get, Plex},
     items::{Item, Window},
     lenient,
+    lookup::NOT_NEEDED,
     window::{self, Reading},
     xml::Document,
 };
@@ -58,6 +59,10 @@ const ENTRIES: Reading = Reading {
     key: |row| row.attribute("playlistItemID").or_else(|| row.attribute("ratingKey"))?.parse().ok(),
 };
 
+fn entries(key: &str) -> Get {
+    Get::new(format!("the items of playlist {key}"), ["playlists", key, "items"])
+}
+
 impl Plex {
     /// All playlists that the account sees.
     pub async fn playlists(&self) -> Result<Vec<Playlist>, PlexError> {
@@ -91,15 +96,15 @@ impl Plex {
         rows.into_iter().find(is_one).ok_or_else(|| PlexError::not_found(what))
     }
 
-    /// What a playlist plays, in its order. An item that is in it twice comes twice.
+    /// What a playlist plays, in its order, each item without its files and tags. One that is in it twice comes twice.
     pub async fn entries(&self, key: &str) -> Result<Vec<Item>, PlexError> {
-        Ok(self.entries_window(key, 0, u64::MAX).await?.items)
+        let request = entries(key).with("excludeElements", NOT_NEEDED);
+        Ok(self.window_by(ENTRIES, request, 0, u64::MAX).await?.items)
     }
 
     /// Part of what a playlist plays.
     pub async fn entries_window(&self, key: &str, offset: u64, limit: u64) -> Result<Window<Item>, PlexError> {
-        let request = Get::new(format!("the items of playlist {key}"), ["playlists", key, "items"]);
-        self.window_by(ENTRIES, request, offset, limit).await
+        self.window_by(ENTRIES, entries(key), offset, limit).await
     }
 
     /// The server's own id, which addresses of its items begin with.

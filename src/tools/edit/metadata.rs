@@ -153,7 +153,7 @@ pub(in crate::tools) async fn edit<E: Change>(
 fn check<'i>(item: &'i Item, wanted: &Wanted) -> Result<(&'static str, &'i str), ToolError> {
     let kind = item.kind.as_deref().unwrap_or_default();
     let of = |name: &str| ToolError::argument(name, format!("is nothing that items of the type {kind} have"));
-    let Some(number) = type_number(kind) else {
+    let Some(number) = type_number(item) else {
         return Err(ToolError::argument(
             "ratingKey",
             format!("is of the type {}, which can't be edited", quoted(kind)),

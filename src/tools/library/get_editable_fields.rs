@@ -103,7 +103,7 @@ impl Tool for GetEditableFields {
 }
 
 fn describe(rating_key: String, item: Item) -> Out {
-    let kind = item.kind.as_deref().filter(|kind| type_number(kind).is_some());
+    let kind = item.kind.as_deref().filter(|_| type_number(&item).is_some());
     let fields: Vec<Field> =
         Field::ALL.into_iter().filter(|field| kind.is_some_and(|kind| field.is_of(kind))).collect();
     let families: Vec<Family> =

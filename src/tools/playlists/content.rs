@@ -117,6 +117,13 @@ impl Playable {
                 format!("names what this server does not have: {}", missing.join(", ")),
             ));
         }
+        if let Some(album) = items.iter().find(|item| item.is_photo_album()) {
+            let key = album.rating_key.as_deref().unwrap_or_default();
+            return Err(ToolError::argument(
+                field,
+                format!("names {key}, an album of photos: name its photos instead"),
+            ));
+        }
         let mut class = None;
         for item in &items {
             let kind = item.kind.as_deref().unwrap_or_default();

@@ -199,6 +199,8 @@ impl Tool for CreatePlaylist {
     type Out = Out;
 
     async fn run(call: &Call<'_, Write>, args: Args) -> Result<Out, ToolError> {
+        // As Plex keeps it, so that it is found again.
+        let args = Args { title: args.title.trim().to_owned(), ..args };
         check(&args)?;
         let plex = call.plex().await?;
         let content = if args.smart { rules(plex, &args).await? } else { items(plex, &args).await? };
@@ -230,7 +232,7 @@ impl Tool for CreatePlaylist {
 
 /// What can be told without asking Plex.
 fn check(args: &Args) -> Result<(), ToolError> {
-    if args.title.trim().is_empty() {
+    if args.title.is_empty() {
         return Err(ToolError::argument("title", "must not be empty"));
     }
     if args.smart {

@@ -164,8 +164,8 @@ pub(in crate::tools) fn is_locked(item: &Item, name: &str) -> bool {
 }
 
 /// Plex's number for the type of an item, where items of it can be edited.
-pub(in crate::tools) fn type_number(kind: &str) -> Option<&'static str> {
-    Some(match kind {
+pub(in crate::tools) fn type_number(item: &Item) -> Option<&'static str> {
+    Some(match item.kind.as_deref()? {
         "movie" => "1",
         "show" => "2",
         "season" => "3",
@@ -173,6 +173,7 @@ pub(in crate::tools) fn type_number(kind: &str) -> Option<&'static str> {
         "artist" => "8",
         "album" => "9",
         "track" => "10",
+        "photo" if item.is_photo_album() => "14",
         "photo" => "13",
         "collection" => "18",
         _ => return None,
