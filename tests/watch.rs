@@ -546,6 +546,32 @@ async fn a_server_that_ignores_filters_and_refuses_names_is_read_right_all_the_s
     assert_eq!(stats["totalSessions"], 12);
     let stats = client.call("get_watch_stats", json!({"timeRange": 30})).await;
     assert_eq!(stats["totalSessions"], 11);
+    // One person's plays are not told as another's, page by page either.
+    let mut listed = Vec::new();
+    for offset in [0, 2, 4] {
+        let arguments = json!({"userId": "2", "limit": 2, "offset": offset});
+        let part = client.call("get_watch_history", arguments).await;
+        assert_eq!((&part["totalSessions"], part["nextOffset"].as_u64()), (&json!(4), (offset == 0).then_some(2)));
+        listed.extend(rows(&part["watchHistory"]).to_vec());
+    }
+    assert_eq!(listed.len(), 4);
+    assert!(listed.iter().all(|row| row["userId"] == "2"), "{listed:?}");
+    client.close().await;
+}
+
+#[tokio::test]
+async fn a_history_that_is_the_owners_alone_says_so() {
+    let mut household = known();
+    (household.refuse_history, household.refuse_names) = (Some(403), Some(403));
+    let (_server, home) = household.start().await;
+    let client = home.connect().await;
+    for tool in
+        ["get_watch_history", "get_watch_stats", "get_recently_watched", "get_popular_content", "get_user_stats"]
+    {
+        let (text, error) = client.fail(tool, json!({})).await;
+        assert_eq!(error["code"], "unauthorized", "{tool}: {text}");
+        assert!(text.contains("only the server's owner may see the play history"), "{tool}: {text}");
+    }
     client.close().await;
 }
 

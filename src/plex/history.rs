@@ -18,6 +18,8 @@ use std::{
     sync::Arc,
 };
 
+/// What the list is called.
+const WHAT: &str = "the play history";
 /// Kinds of item that are told apart; a server's further ones are one.
 const MOST_KINDS: usize = 64;
 
@@ -37,8 +39,7 @@ pub struct PlayFilter {
 impl PlayFilter {
     /// The list of these plays, newest first.
     pub fn request(&self) -> Get {
-        let mut request =
-            Get::new("the play history", ["status", "sessions", "history", "all"]).with("sort", "viewedAt:desc");
+        let mut request = Get::new(WHAT, ["status", "sessions", "history", "all"]).with("sort", "viewedAt:desc");
         for (name, number) in
             [("accountID", self.account), ("librarySectionID", self.section), ("metadataItemID", self.item)]
         {
@@ -96,6 +97,7 @@ pub struct Titles {
 
 /// The history on its way, newest play first.
 pub struct History {
+    plex: Plex,
     stream: Stream,
     filter: PlayFilter,
     titles: bool,
@@ -106,20 +108,22 @@ impl History {
     /// The plays that `filter` admits; with their `titles`, where those are wanted.
     pub fn new(plex: &Plex, filter: PlayFilter, titles: bool) -> Self {
         let stream = Stream::new(plex, filter.request(), |row| Some(row_key(row)));
-        Self { stream, filter, titles, kinds: HashSet::new() }
+        Self { plex: plex.clone(), stream, filter, titles, kinds: HashSet::new() }
     }
 
     /// Adds the plays of the next page to `plays`; false at the end.
     pub async fn page(&mut self, plays: &mut Vec<Play>) -> Result<bool, PlexError> {
-        let Self { stream, filter, titles, kinds } = self;
-        stream
-            .page(|row| {
-                let play = read(&row, *titles, kinds);
-                if filter.admits(&play) {
-                    plays.push(play);
-                }
-            })
-            .await
+        let Self { plex, stream, filter, titles, kinds } = self;
+        let page = stream.page(|row| {
+            let play = read(&row, *titles, kinds);
+            if filter.admits(&play) {
+                plays.push(play);
+            }
+        });
+        match page.await {
+            Ok(more) => Ok(more),
+            Err(error) => Err(plex.for_owner(WHAT, error).await),
+        }
     }
 
     /// Rows received so far.
@@ -201,11 +205,20 @@ fn interned(kinds: &mut HashSet<Arc<str>>, name: &str) -> Arc<str> {
 }
 
 impl Plex {
-    /// Up to `limit` plays from `offset` on, newest first, with their titles.
-    pub async fn plays(&self, filter: &PlayFilter, offset: u64, limit: u64) -> Result<Window<Play>, PlexError> {
-        let mut kinds = HashSet::new();
+    /// Up to `limit` plays from `offset` on, newest first, with their titles. None where the server gives plays that the filter
+    /// does not admit: it is no telling then which come before these, and all have to be read.
+    pub async fn plays(&self, filter: &PlayFilter, offset: u64, limit: u64) -> Result<Option<Window<Play>>, PlexError> {
+        let (mut kinds, mut filtered) = (HashSet::new(), true);
         let reading = Reading { page_rows: window::PAGE_ROWS, key: |row| Some(row_key(row)) };
-        self.window_of(reading, filter.request(), offset, limit, |row| Some(read(&row, true, &mut kinds))).await
+        let window = self.window_of(reading, filter.request(), offset, limit, |row| {
+            let play = read(&row, true, &mut kinds);
+            filtered &= filter.admits(&play);
+            Some(play)
+        });
+        match window.await {
+            Ok(window) => Ok(filtered.then_some(window)),
+            Err(error) => Err(self.for_owner(WHAT, error).await),
+        }
     }
 }
 

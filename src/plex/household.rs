@@ -44,4 +44,13 @@ impl Plex {
     pub async fn devices(&self) -> Result<Vec<Device>, PlexError> {
         self.rows(&Get::new("the list of devices", ["devices"])).await
     }
+
+    /// What is wrong where the server gives `what` to its owner alone: a token that is good for other things is one of
+    /// somebody else.
+    pub(super) async fn for_owner(&self, what: &str, error: PlexError) -> PlexError {
+        if error.is_unauthorized() && self.sections().await.is_ok() {
+            return PlexError::OwnerOnly { what: what.to_owned() };
+        }
+        error
+    }
 }

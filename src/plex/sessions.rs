@@ -118,11 +118,8 @@ impl Plex {
     pub async fn sessions(&self) -> Result<Vec<Session>, PlexError> {
         let what = "what is being played";
         match self.rows(&Get::new(what, ["status", "sessions"])).await {
-            // A token that is good for other things is one of somebody else.
-            Err(error) if error.is_unauthorized() && self.sections().await.is_ok() => {
-                Err(PlexError::OwnerOnly { what: what.to_owned() })
-            }
-            sessions => sessions,
+            Ok(sessions) => Ok(sessions),
+            Err(error) => Err(self.for_owner(what, error).await),
         }
     }
 }

@@ -15,6 +15,8 @@ pub struct Household {
     plays: Vec<Play>,
     /// Answered instead of the accounts and devices.
     pub refuse_names: Option<u16>,
+    /// Answered instead of the history.
+    pub refuse_history: Option<u16>,
     /// Give every play, whatever was asked for, and in the order of their making.
     pub ignore_filters: bool,
 }
@@ -128,6 +130,9 @@ impl Household {
                     keys.split(',').filter_map(|key| self.items.iter().find(|item| item.key.to_string() == key));
                 let found: Vec<String> = found.map(|item| item.row.clone()).collect();
                 if found.is_empty() { answer(404, "text/html", "<html>Not Found</html>") } else { list(&found) }
+            }
+            ["status", "sessions", "history", "all"] if self.refuse_history.is_some() => {
+                answer(self.refuse_history.unwrap(), "text/html", "<html>no</html>")
             }
             ["status", "sessions", "history", "all"] => {
                 let mut plays: Vec<&Play> = self.plays.iter().filter(|play| self.admits(play, seen)).collect();

@@ -93,9 +93,13 @@ impl Tool for GetWatchHistory {
             Window { items: title_rows(plex, &audience, &items).await?, total, next_offset }
         } else {
             // The server pages through everything; by type it can't filter, so those are counted here.
-            let Window { items, total, next_offset } = match args.media_type {
+            let paged = match args.media_type {
                 PlayedType::All => plex.plays(&filter, offset, limit).await?,
-                kind => plays_of_type(call, filter, kind, offset, limit).await?,
+                _ => None,
+            };
+            let Window { items, total, next_offset } = match paged {
+                Some(window) => window,
+                None => plays_of_type(call, filter, args.media_type, offset, limit).await?,
             };
             Window { items: play_rows(plex, &audience, &items).await?, total, next_offset }
         };
