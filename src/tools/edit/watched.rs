@@ -16,7 +16,7 @@ use crate::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The types that have a watch state by what is in them.
 const CONTAINERS: [&str; 4] = ["show", "season", "artist", "album"];
@@ -147,11 +147,8 @@ pub(in crate::tools) async fn mark<E: Change>(
         Road::Act(cleared, account) => (cleared, account),
         Road::Stop(account) => return Ok(Marked { account, from: from.clone(), now: from, touched }),
     };
-    // The whole at once where nothing beside is touched by it: watched episodes would be counted as watched once more.
-    let at_once = touch.len() == subject.leaves.len() || (!watched && subject.to_touch(false).len() == touch.len());
-    let keys: Vec<String> =
-        if at_once { vec![key.clone()] } else { touch.iter().filter_map(|leaf| leaf.rating_key.clone()).collect() };
-    let sent = send(call, plex, &cleared, &keys, (watched, touched)).await;
+    let parts = parts(subject, touch, watched);
+    let sent = send(call, plex, &cleared, &parts, watched).await;
     let now = leaves(plex, &subject.item).await;
     let wanted: HashSet<&str> = touch.iter().filter_map(|leaf| leaf.rating_key.as_deref()).collect();
     let done = |now: &Vec<Item>| {
@@ -165,24 +162,71 @@ pub(in crate::tools) async fn mark<E: Change>(
     Ok(Marked { account, from, now, touched })
 }
 
-/// Sends one request a key, up to the first that is not confirmed.
+/// What one request touches: an item with all below it.
+#[derive(Debug, PartialEq, Eq)]
+struct Part {
+    rating_key: String,
+    /// How many leaves that is.
+    leaves: u64,
+}
+
+/// What is touched, in as few requests as it takes: the whole at once, whole seasons or albums, and the rest one by one.
+/// Nothing beside is touched by it, since watched episodes would be counted as watched once more.
+fn parts(subject: &Subject, touch: &[&Item], watched: bool) -> Vec<Part> {
+    let part = |key: &str, leaves: u64| Part { rating_key: key.to_owned(), leaves };
+    if touch.len() == subject.leaves.len() || (!watched && subject.to_touch(false).len() == touch.len()) {
+        return vec![part(subject.item.rating_key.as_deref().unwrap_or_default(), touch.len() as u64)];
+    }
+    let (all, touched) = (by_parent(subject.leaves.iter()), by_parent(touch.iter().copied()));
+    let (mut parts, mut whole) = (Vec::new(), HashSet::new());
+    for leaf in touch {
+        let parent = leaf.parent_rating_key.as_deref();
+        match parent.and_then(|parent| touched.get_key_value(parent)) {
+            Some((&parent, &leaves)) if all.get(parent) == Some(&leaves) => {
+                if whole.insert(parent) {
+                    parts.push(part(parent, leaves));
+                }
+            }
+            _ => parts.extend(leaf.rating_key.as_deref().map(|key| part(key, 1))),
+        }
+    }
+    parts
+}
+
+/// How many leaves each season or album has.
+fn by_parent<'i>(leaves: impl Iterator<Item = &'i Item>) -> HashMap<&'i str, u64> {
+    let mut counts = HashMap::new();
+    for parent in leaves.filter_map(|leaf| leaf.parent_rating_key.as_deref()) {
+        *counts.entry(parent).or_default() += 1;
+    }
+    counts
+}
+
+/// Sends one request a part, up to the first that is not confirmed.
 async fn send<E: Change>(
     call: &Call<'_, E>,
     plex: &Plex,
     cleared: &Cleared<'_>,
-    keys: &[String],
-    (watched, total): (bool, u64),
+    parts: &[Part],
+    watched: bool,
 ) -> Result<Made, PlexError> {
     let mut last = Made::Yes(String::new());
-    for (done, key) in (0_u64..).zip(keys) {
-        if keys.len() > 1 {
+    let total: u64 = parts.iter().map(|part| part.leaves).sum();
+    let mut done = 0;
+    for Part { rating_key, leaves } in parts {
+        if parts.len() > 1 {
             call.reached(done);
-            call.progress(Progress { items: done, total: Some(keys.len() as u64), ..Progress::default() });
+            call.progress(Progress { items: done, total: Some(total), ..Progress::default() });
         }
-        last = if watched { plex.scrobble(cleared, key).await? } else { plex.unscrobble(cleared, key).await? };
+        last = if watched {
+            plex.scrobble(cleared, rating_key).await?
+        } else {
+            plex.unscrobble(cleared, rating_key).await?
+        };
         if matches!(last, Made::Unsure(_)) {
             return Ok(last);
         }
+        done += leaves;
     }
     call.reached(total);
     Ok(last)
@@ -206,4 +250,50 @@ fn summary(subject: &Subject, touch: &[&Item], watched: bool) -> String {
     }
     let (touched, total) = (touch.len() as u64, counted(subject.leaves.len() as u64, part));
     format!("Mark {touched} of {total} of the {kind} {title} as {state}{forgets}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leaf(key: &str, season: Option<&str>, plays: i64) -> Item {
+        Item {
+            rating_key: Some(key.into()),
+            parent_rating_key: season.map(Into::into),
+            view_count: Some(plays),
+            ..Item::default()
+        }
+    }
+
+    fn sent(leaves: Vec<Item>, watched: bool) -> Vec<(String, u64)> {
+        let item = Item { rating_key: Some("show".into()), ..Item::default() };
+        let subject = Subject { item, leaves };
+        let parts = parts(&subject, &subject.to_touch(watched), watched);
+        parts.into_iter().map(|part| (part.rating_key, part.leaves)).collect()
+    }
+
+    fn of(parts: &[(&str, u64)]) -> Vec<(String, u64)> {
+        parts.iter().map(|(key, leaves)| ((*key).to_owned(), *leaves)).collect()
+    }
+
+    #[test]
+    fn whole_seasons_go_at_once_and_what_is_watched_is_not_touched() {
+        let leaves = || {
+            vec![
+                leaf("11", Some("1"), 0),
+                leaf("12", Some("1"), 0),
+                leaf("21", Some("2"), 0),
+                leaf("22", Some("2"), 3),
+                leaf("23", Some("2"), 0),
+                leaf("9", None, 0),
+                leaf("31", Some("3"), 1),
+            ]
+        };
+        assert_eq!(sent(leaves(), true), of(&[("1", 2), ("21", 1), ("23", 1), ("9", 1)]));
+        // Of unwatched episodes there is nothing to forget, so all of the show may be marked.
+        assert_eq!(sent(leaves(), false), of(&[("show", 2)]));
+        let unwatched = leaves().into_iter().filter(|leaf| leaf.view_count == Some(0)).collect();
+        assert_eq!(sent(unwatched, true), of(&[("show", 5)]));
+        assert_eq!(sent(Vec::new(), true), of(&[("show", 0)]));
+    }
 }
