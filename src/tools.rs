@@ -22,7 +22,7 @@ pub mod watch;
 
 use crate::{
     app::App,
-    guard::{Catalogue, Effect, Kind, NotAdmitted, Outcome, Permit, Request, Service, Settlement, Subject},
+    guard::{CallId, Catalogue, Effect, Kind, NotAdmitted, Outcome, Permit, Request, Service, Settlement, Subject},
 };
 use arguments::ArgumentErrors;
 use call::{Call, Caller};
@@ -229,6 +229,7 @@ fn handle<'a, T: Tool>(
             permit = call.into_permit();
             args = decode(&map)?;
         };
+        let result = result.map_err(|error| cut_short(error, call.change_under_way()));
         let settlement = call.settlement(outcome(result.as_ref().err(), info.subject.kind));
         finish(app, call, settlement).await;
         let mut value = serde_json::to_value(result?).map_err(|_| ToolError::Internal)?;
@@ -270,12 +271,20 @@ async fn run_guarded<O>(
     }
 }
 
+/// Says of a call that was stopped that its change had begun.
+fn cut_short(error: ToolError, change: Option<CallId>) -> ToolError {
+    match (error, change) {
+        (ToolError::TimedOut(limit), Some(call)) => ToolError::CutShort { limit, call },
+        (error, _) => error,
+    }
+}
+
 /// What the ledger is to know. A change that was cut short may or may not have happened.
 fn outcome(error: Option<&ToolError>, kind: Kind) -> Outcome {
     match error {
         None => Outcome::Ok,
         Some(ToolError::Cancelled) => Outcome::Cancelled,
-        Some(ToolError::Unsettled { .. }) => Outcome::Unknown,
+        Some(ToolError::Unsettled { .. } | ToolError::CutShort { .. }) => Outcome::Unknown,
         Some(ToolError::TimedOut(_) | ToolError::Internal) if kind != Kind::Read => Outcome::Unknown,
         Some(ToolError::Arr(error)) if kind != Kind::Read && error.leaves_unknown() => Outcome::Unknown,
         Some(_) => Outcome::Failed,
@@ -335,12 +344,26 @@ mod tests {
     }
 
     #[test]
+    fn a_change_that_is_stopped_says_that_it_had_begun_and_by_which_name_it_is_undone() {
+        let (limit, call) = (Duration::from_secs(60), CallId::generate());
+        let error = cut_short(ToolError::TimedOut(limit), Some(call));
+        assert!(error.to_string().contains("some or all may be done"), "{error}");
+        assert_eq!(error.structured()["code"], "timeout");
+        assert_eq!(error.structured()["callId"], call.to_string());
+        let before = cut_short(ToolError::TimedOut(limit), None).to_string();
+        assert!(before.contains("try again"), "nothing was changed yet: {before}");
+        assert!(matches!(cut_short(ToolError::Cancelled, Some(call)), ToolError::Cancelled));
+    }
+
+    #[test]
     fn the_ledger_hears_of_each_end_what_is_certain() {
         let limit = Duration::from_secs(1);
+        let call = CallId::generate();
         for (error, read, write) in [
             (None, Outcome::Ok, Outcome::Ok),
             (Some(ToolError::Cancelled), Outcome::Cancelled, Outcome::Cancelled),
             (Some(ToolError::TimedOut(limit)), Outcome::Failed, Outcome::Unknown),
+            (Some(ToolError::CutShort { limit, call }), Outcome::Unknown, Outcome::Unknown),
             (Some(ToolError::Internal), Outcome::Failed, Outcome::Unknown),
             (Some(ToolError::argument("sort", "is wrong")), Outcome::Failed, Outcome::Failed),
         ] {

@@ -141,6 +141,11 @@ impl<E: Effect> Permit<E> {
         matches!(*self.locked(), Stage::Asking(_) | Stage::Asked(_))
     }
 
+    /// Whether the call's row is written: of a call that changes something, that it was cleared.
+    pub fn is_recorded(&self) -> bool {
+        matches!(*self.locked(), Stage::Recorded(_))
+    }
+
     pub(super) fn stage(&self, stage: Stage) {
         *self.locked() = stage;
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 pub struct CallId(Uuid);
 
 impl CallId {
-    pub(super) fn generate() -> Self {
+    pub(crate) fn generate() -> Self {
         Self(Uuid::now_v7())
     }
 }

@@ -81,10 +81,12 @@ async fn a_change_is_recorded_with_its_plan_before_it_and_with_what_happened_aft
     let place = guard("kinds.write.action = \"allow\"");
     let permit = place.admit::<Write>(EXPORT).await.unwrap();
     assert_eq!(place.rows().await, []);
+    assert!(!permit.is_recorded());
     let planned = Affected { library: Some("Films".into()), titles: vec!["A".into()], items: Some(9), bytes: None };
     let plan = Plan { affected: planned.clone(), before: Some(serde_json::json!({"rating": 8})), ..Plan::default() };
     let cleared = place.guard.clear(&permit, plan).await.unwrap();
     assert_eq!(cleared.call_id(), permit.call_id());
+    assert!(permit.is_recorded());
     let row = place.last().await;
     assert_eq!((row.decision, row.outcome), (Decision::Allow, Some(Outcome::Unknown)));
     assert_eq!(row.affected, planned);

@@ -6,8 +6,8 @@ use crate::{
     arr::Arr,
     export::{directory::Exports, job::Progress},
     guard::{
-        Account, Affected, Amounts, Change, Cleared, Effect, ExportCaps, Outcome, Permit, Person, Plan, Preview,
-        Recalled, Settlement, Subject,
+        Account, Affected, Amounts, CallId, Change, Cleared, Effect, ExportCaps, Kind, Outcome, Permit, Person, Plan,
+        Preview, Recalled, Settlement, Subject,
     },
     http::{Sent, web::Web},
     plex::{discover::Discover, http::Plex},
@@ -149,6 +149,11 @@ impl<'a, E: Effect> Call<'a, E> {
         // What succeeds without a request has done what it was called for, and counts.
         let nothing_sent = outcome != Outcome::Ok && !self.sent.anything();
         Settlement { outcome, affected, used, nothing_sent }
+    }
+
+    /// The call's name, where it was cleared to change something: from then on something may have changed.
+    pub(super) fn change_under_way(&self) -> Option<CallId> {
+        (E::KIND != Kind::Read && self.permit.is_recorded()).then(|| self.permit.call_id())
     }
 
     /// Whether a person is to be asked before the call can go on.

@@ -5,7 +5,7 @@ use crate::{
     app::{ArrUnavailable, PlexUnavailable, TraktUnavailable},
     arr::ArrError,
     export::ExportError,
-    guard::{Code, LedgerError, Question, Refusal, Unapproved},
+    guard::{CallId, Code, LedgerError, Question, Refusal, Unapproved},
     plex::error::PlexError,
     trakt::error::TraktError,
 };
@@ -96,6 +96,18 @@ pub enum ToolError {
     /// The time limit was reached.
     #[error("the call was stopped after {} s, its time limit: ask for less at once or try again later", .0.as_secs())]
     TimedOut(Duration),
+    /// The time limit was reached when a change was under way.
+    #[error(
+        "the call was stopped after {} s, its time limit, in the middle of its change, of which some or all may be done: look at \
+         how it stands before you call again",
+        .limit.as_secs()
+    )]
+    CutShort {
+        /// The time limit.
+        limit: Duration,
+        /// The call's name in the ledger, by which the change can be undone.
+        call: CallId,
+    },
     /// A fault of this program, whose details are in its log.
     #[error("plex-mcp made a mistake of its own; its log on stderr says more")]
     Internal,
@@ -170,7 +182,7 @@ impl ToolError {
             Self::NotUndoable(_) => "not_undoable",
             Self::Ledger(_) => "ledger_unavailable",
             Self::Cancelled => "cancelled",
-            Self::TimedOut(_) => "timeout",
+            Self::TimedOut(_) | Self::CutShort { .. } => "timeout",
             Self::Internal => "internal",
         }
     }
@@ -190,6 +202,9 @@ impl ToolError {
             }
             Self::Unsettled { change_id: Some(id), .. } | Self::Partly { change_id: Some(id), .. } => {
                 json!({"code": self.code(), "message": self.to_string(), "changeId": id})
+            }
+            Self::CutShort { call, .. } => {
+                json!({"code": self.code(), "message": self.to_string(), "callId": call.to_string()})
             }
             _ => json!({"code": self.code(), "message": self.to_string()}),
         }
