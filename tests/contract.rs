@@ -270,7 +270,7 @@ fn changes() -> Vec<(&'static str, Value)> {
         ("create_playlist", json!({"title": "A & B", "type": "video", "ratingKeys": ["1005", "1001", "1005"]})),
         (
             "create_playlist",
-            json!({"title": "R", "type": "movie", "smart": true, "librarySectionId": "1", "smartFilter": "year>>=1990"}),
+            json!({"title": "R", "type": "movie", "smart": true, "librarySectionId": "1", "smartFilter": "genre=Drama&year>>=1990"}),
         ),
         ("add_to_playlist", json!({"playlistId": "1700000000", "ratingKeys": ["1020", "1021"]})),
         ("remove_from_playlist", json!({"playlistId": "1700000000", "playlistItemId": "1"})),

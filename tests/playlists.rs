@@ -116,20 +116,40 @@ async fn a_smart_playlist_has_the_type_of_its_library_and_rules_that_are_checked
     let (plex, home) = home(Options::default()).await;
     let client = home.connect().await;
     let before = playlists(&plex).await;
+    let genres = as_plex_json(&plex, "/library/sections/1/genre?type=1").await["Directory"].clone();
+    let number = |name: &str| {
+        let genre = array(&genres).iter().find(|genre| genre["title"] == name);
+        genre.unwrap_or_else(|| panic!("{genres}"))["key"].as_str().unwrap().to_owned()
+    };
+    let (comedy, drama) = (number("Comedy"), number("Drama"));
     for (arguments, listing) in [
         (
             json!({"type": "movie", "librarySectionId": "1", "smartFilter": "unwatched=1&year>>=1990"}),
             "/library/sections/1/all?type=1&unwatched=1&year%3E%3E=1990",
         ),
         (json!({"type": "episode", "librarySectionId": "2"}), "/library/sections/2/all?type=4"),
+        // Plex knows tags by the numbers that the library gives them, and genres by the level that has them.
+        (
+            json!({"type": "movie", "librarySectionId": "1", "smartFilter": "genre=comedy,Drama&genre!=4&unwatched=1"}),
+            "/library/sections/1/all?type=1&genre=COMEDY%2CDRAMA&genre%21=4&unwatched=1",
+        ),
+        (
+            json!({"type": "episode", "librarySectionId": "2", "smartFilter": "genre!=Drama"}),
+            "/library/sections/2/all?type=4&show.genre%21=DRAMA",
+        ),
         (json!({"type": "video", "librarySectionId": "2"}), "/library/sections/2/all?type=4"),
         (json!({"type": "audio", "librarySectionId": "3", "libtype": "album"}), "/library/sections/3/all?type=9"),
     ] {
         let mut arguments = arguments;
         arguments["title"] = "Rules".into();
         arguments["smart"] = true.into();
+        let listing = listing.replace("COMEDY", &comedy).replace("DRAMA", &drama);
         let made = client.call("create_playlist", arguments).await;
         let key = made["playlist"]["ratingKey"].as_str().unwrap();
+        let sent = changes(&plex).pop().unwrap();
+        let uri = sent.split("uri=").nth(1).unwrap().replace("%2F", "/").replace("%3F", "?");
+        let uri = uri.replace("%26", "&").replace("%3D", "=").replace("%25", "%");
+        assert!(uri.ends_with(listing.as_str()), "{uri}: {listing}");
         let found =
             as_plex_json(&plex, &format!("{listing}&X-Plex-Container-Start=0&X-Plex-Container-Size=5000")).await;
         let found: Vec<_> = array(&found["Metadata"]).iter().map(|row| row["ratingKey"].as_str().unwrap()).collect();
@@ -172,6 +192,10 @@ async fn what_does_not_go_into_a_playlist_is_refused_before_anything_is_sent() {
         (
             create(json!({"type": "movie", "smart": true, "librarySectionId": "1", "smartFilter": "X-Plex-Token=1"})),
             "smartFilter names a field",
+        ),
+        (
+            create(json!({"type": "movie", "smart": true, "librarySectionId": "1", "smartFilter": "genre=Opera"})),
+            "smartFilter names a genre that the library does not have; it has",
         ),
         (
             ("add_to_playlist", json!({"playlistId": SMART, "ratingKey": "1001"})),

@@ -384,9 +384,10 @@ impl Plex {
             .ok_or_else(|| PlexError::not_found(format!("library {key}")))
     }
 
-    /// The genres of a library's items of one type.
-    pub async fn genres(&self, key: &str, media_type: MediaType) -> Result<Vec<Choice>, PlexError> {
-        let request = Get::new(format!("the genres of library {key}"), ["library", "sections", key, "genre"]);
+    /// What a library's items of one type can be filtered by in a field, such as `genre`.
+    pub async fn choices(&self, key: &str, field: &str, media_type: MediaType) -> Result<Vec<Choice>, PlexError> {
+        let what = format!("what there is of {field} in library {key}");
+        let request = Get::new(what, ["library", "sections", key, field]);
         self.rows(&request.with("type", media_type.number())).await
     }
 

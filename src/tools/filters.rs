@@ -3,7 +3,7 @@
 mod query;
 mod since;
 
-pub use query::unknown_genre;
+pub use query::{genre_field, listed, numbers_of, unknown_genre};
 
 use super::{error::ToolError, listing::words};
 use crate::plex::{http::Plex, items::Item};

@@ -98,17 +98,8 @@ impl Conditions {
     /// What a library knows of the genres; none where no genre is asked for.
     async fn genres_in(&self, plex: &Plex, key: &str, kind: MediaType) -> Result<Option<Genres>, ToolError> {
         let (false, Some((_, owner))) = (self.genres.is_empty(), genre_field(kind)) else { return Ok(None) };
-        let choices = plex.genres(key, owner).await?;
-        let number = |name: &str| {
-            let is = |choice: &&Choice| choice.title.as_deref().is_some_and(|title| same(title, name));
-            choices.iter().find(is).and_then(|choice| choice.key.clone())
-        };
-        // A name may hold a comma itself.
-        let whole = self.genre.as_deref().and_then(number);
-        let numbers = match whole {
-            Some(number) => vec![Some(number)],
-            None => self.genres.iter().map(|name| number(name)).collect(),
-        };
+        let choices = plex.choices(key, "genre", owner).await?;
+        let numbers = numbers_of(&choices, self.genre.as_deref().unwrap_or_default());
         let lacking = numbers.iter().any(Option::is_none);
         let known = choices.iter().filter_map(|choice| choice.title.clone()).collect();
         Ok(Some(Genres { numbers: numbers.into_iter().flatten().collect(), lacking, known }))
@@ -129,9 +120,27 @@ pub fn unknown_genre(known: &[String]) -> ToolError {
     if known.is_empty() {
         return ToolError::argument("genre", "is not there: the library has no genres");
     }
+    ToolError::argument("genre", format!("must be one of {}", listed(known)))
+}
+
+/// Names of tags, as many as an error has room for.
+pub fn listed(known: &[String]) -> String {
     let more = if known.len() > SHOWN_GENRES { ", ..." } else { "" };
     let shown: Vec<&str> = known.iter().take(SHOWN_GENRES).map(String::as_str).collect();
-    ToolError::argument("genre", format!("must be one of {}{more}", shown.join(", ")))
+    format!("{}{more}", shown.join(", "))
+}
+
+/// The numbers of the tags that a text names, with commas between them; none in place of one that is not there.
+pub fn numbers_of(choices: &[Choice], names: &str) -> Vec<Option<String>> {
+    let number = |name: &str| {
+        let is = |choice: &&Choice| choice.title.as_deref().is_some_and(|title| same(title, name));
+        choices.iter().find(is).and_then(|choice| choice.key.clone())
+    };
+    // A name may hold a comma itself.
+    match number(names) {
+        Some(number) => vec![Some(number)],
+        None => names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(number).collect(),
+    }
 }
 
 fn unwatched_field(kind: MediaType) -> Option<&'static str> {
@@ -164,7 +173,7 @@ fn resolution_field(kind: MediaType) -> Option<&'static str> {
 }
 
 /// The field, and the type whose genres it asks for.
-fn genre_field(kind: MediaType) -> Option<(&'static str, MediaType)> {
+pub fn genre_field(kind: MediaType) -> Option<(&'static str, MediaType)> {
     match kind {
         MediaType::Movie | MediaType::Show | MediaType::Artist | MediaType::Album => Some(("genre", kind)),
         MediaType::Season | MediaType::Episode => Some(("show.genre", MediaType::Show)),

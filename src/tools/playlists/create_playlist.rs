@@ -8,7 +8,7 @@ use crate::{
     http::Get,
     plex::{
         http::Plex,
-        items::{Item, Section},
+        items::{Item, MediaType, Section},
         pager::Pager,
         playlists::Playlist,
     },
@@ -51,7 +51,8 @@ pub(super) struct Args {
     library_section_id: Option<PlexId>,
     /// For a smart playlist: the type of items that it finds, where `type` does not say it.
     libtype: Option<Libtype>,
-    /// For a smart playlist: its rules, such as genre=Comedy&unwatched=1&sort=year:desc. Everything, if left out.
+    /// For a smart playlist: its rules, such as genre=Comedy&unwatched=1&sort=year:desc. Tags go by name or number. Everything,
+    /// if left out.
     #[schemars(length(max = 2_000))]
     smart_filter: Option<String>,
     /// Make nothing where there is a playlist of this title already.
@@ -287,17 +288,18 @@ async fn rules(plex: &Plex, args: &Args) -> Result<Content, ToolError> {
             format!("is a playlist of {}, and libtype is {name}", args.kind.class()),
         ));
     }
-    let query = smart_filter::query(args.smart_filter.as_deref().unwrap_or_default())?;
-    let found = query.split('&').filter_map(|pair| pair.split_once('='));
+    let mut rules = smart_filter::read(args.smart_filter.as_deref().unwrap_or_default())?;
+    if let Some(kind) = MediaType::named(name) {
+        rules = smart_filter::numbered(plex, key, kind, rules).await?;
+    }
     let request = Get::new(format!("library {key}"), ["library", "sections", key, "all"]).with("type", number);
-    let request = found.fold(request, |request, (name, value)| {
-        request.with(smart_filter::decoded(name), smart_filter::decoded(value))
-    });
+    let request = rules.iter().fold(request, |request, rule| request.with(rule.name.clone(), rule.value.clone()));
     // Also what tells whether Plex understands the rules.
     let total = Pager::total_of(plex, &request).await.map_err(|error| match error.code() {
         "bad_answer" => ToolError::argument("smartFilter", "was not understood by Plex"),
         _ => error.into(),
     })?;
+    let query = smart_filter::query(&rules)?;
     let and = if query.is_empty() { "" } else { "&" };
     let path = format!("/library/sections/{key}/all?type={number}{and}{query}");
     Ok(Content::Rules { section, path, total: total.total, libtype: name })

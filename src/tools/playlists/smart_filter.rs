@@ -1,6 +1,12 @@
 //! The rules of a smart playlist as a caller writes them: `genre=Comedy&unwatched=1&sort=year:desc`.
 
-use crate::tools::error::ToolError;
+use crate::{
+    plex::{http::Plex, items::MediaType},
+    tools::{
+        error::ToolError,
+        filters::{genre_field, listed, numbers_of},
+    },
+};
 
 /// What rules may look at, as Plex names it. Anything else would reach a part of the server's interface that is not meant.
 const FIELDS: [&str; 39] = [
@@ -49,10 +55,21 @@ const OF: [&str; 8] = ["movie", "show", "season", "episode", "artist", "album", 
 /// What joins rules, and may only be `1`.
 const JOINS: [&str; 4] = ["and", "or", "push", "pop"];
 
-/// Reads rules, and writes them as a query that holds nothing else.
-pub(super) fn query(text: &str) -> Result<String, ToolError> {
+/// What Plex knows by numbers, which each library gives to its own.
+const TAGS: [&str; 11] =
+    ["genre", "country", "director", "writer", "producer", "actor", "collection", "label", "network", "mood", "style"];
+
+/// A rule: a field, with its level before it and its comparison behind it, and what it is compared with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Rule {
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+/// Reads rules.
+pub(super) fn read(text: &str) -> Result<Vec<Rule>, ToolError> {
     let refused = |problem: String| Err(ToolError::argument("smartFilter", problem));
-    let mut query = reqwest::Url::parse("http://rules/").map_err(|_| ToolError::Internal)?;
+    let mut rules = Vec::new();
     for pair in text.trim_start_matches('?').split('&').filter(|pair| !pair.is_empty()) {
         // The operator is what stands before the last sign of equality: `year>>=1990` has `year>>`.
         let Some((name, value)) = pair.split_once('=') else {
@@ -62,12 +79,11 @@ pub(super) fn query(text: &str) -> Result<String, ToolError> {
             Some(value) => (format!("{name}="), value),
             None => (name.to_owned(), value),
         };
-        let (name, value) = (decoded(&name), decoded(value));
-        let field = name.trim_end_matches(['!', '<', '>', '=']);
-        let operator = name.get(field.len()..).unwrap_or_default();
-        let known = match field.split_once('.') {
-            Some((of, field)) => OF.contains(&of) && FIELDS.contains(&field),
-            None => FIELDS.contains(&field) || (JOINS.contains(&field) && value == "1"),
+        let rule = Rule { name: decoded(&name), value: decoded(value) };
+        let (level, field, operator) = rule.parts();
+        let known = match level {
+            Some(level) => OF.contains(&level) && FIELDS.contains(&field),
+            None => FIELDS.contains(&field) || (JOINS.contains(&field) && rule.value == "1"),
         };
         if !known {
             return refused(format!("names a field that rules can't look at; they know {}", FIELDS.join(", ")));
@@ -77,13 +93,68 @@ pub(super) fn query(text: &str) -> Result<String, ToolError> {
                 "has an operator that rules don't have: they have =, !=, ==, !==, >>=, <<=, >=, <=".to_owned(),
             );
         }
-        query.query_pairs_mut().append_pair(&name, &value);
+        rules.push(rule);
+    }
+    Ok(rules)
+}
+
+impl Rule {
+    /// Level, field and comparison.
+    fn parts(&self) -> (Option<&str>, &str, &str) {
+        let field = self.name.trim_end_matches(['!', '<', '>', '=']);
+        let operator = self.name.get(field.len()..).unwrap_or_default();
+        match field.split_once('.') {
+            Some((level, field)) => (Some(level), field, operator),
+            None => (None, field, operator),
+        }
+    }
+}
+
+/// The rules with the numbers of the tags that they name, in a library of whose items of a type they are. A genre is asked of
+/// the level that has one: of an episode, of its show.
+pub(super) async fn numbered(
+    plex: &Plex,
+    section: &str,
+    kind: MediaType,
+    rules: Vec<Rule>,
+) -> Result<Vec<Rule>, ToolError> {
+    let mut numbered = Vec::new();
+    for rule in rules {
+        let (level, field, operator) = rule.parts();
+        let is_number = rule.value.split(',').all(|part| part.parse::<u64>().is_ok());
+        let (name, owner) = match (level.map(MediaType::named), genre_field(kind)) {
+            _ if is_number || !TAGS.contains(&field) => {
+                numbered.push(rule);
+                continue;
+            }
+            (Some(owner), _) => (rule.name.clone(), owner.unwrap_or(kind)),
+            (None, Some((name, owner))) if field == "genre" => (format!("{name}{operator}"), owner),
+            (None, _) => (rule.name.clone(), kind),
+        };
+        let choices = plex.choices(section, field, owner).await?;
+        let numbers: Option<Vec<String>> = numbers_of(&choices, &rule.value).into_iter().collect();
+        let Some(numbers) = numbers.filter(|numbers| !numbers.is_empty()) else {
+            let known: Vec<String> = choices.into_iter().filter_map(|choice| choice.title).collect();
+            let has = if known.is_empty() { "none at all".to_owned() } else { listed(&known) };
+            let problem = format!("names a {field} that the library does not have; it has {has}");
+            return Err(ToolError::argument("smartFilter", problem));
+        };
+        numbered.push(Rule { name, value: numbers.join(",") });
+    }
+    Ok(numbered)
+}
+
+/// The rules as a query that holds nothing else.
+pub(super) fn query(rules: &[Rule]) -> Result<String, ToolError> {
+    let mut query = reqwest::Url::parse("http://rules/").map_err(|_| ToolError::Internal)?;
+    for Rule { name, value } in rules {
+        query.query_pairs_mut().append_pair(name, value);
     }
     Ok(query.query().unwrap_or_default().replace('+', "%20"))
 }
 
 /// A name or a value as it was meant.
-pub(super) fn decoded(text: &str) -> String {
+fn decoded(text: &str) -> String {
     let pairs = format!("x={}", text.replace('+', "%2B"));
     reqwest::Url::parse(&format!("http://rules/?{pairs}"))
         .ok()
@@ -108,12 +179,12 @@ mod tests {
             ("push=1&genre=A&or=1&genre=B&pop=1", "push=1&genre=A&or=1&genre=B&pop=1"),
             ("", ""),
         ] {
-            assert_eq!(query(text).unwrap(), written, "{text}");
+            assert_eq!(query(&read(text).unwrap()).unwrap(), written, "{text}");
         }
         for text in
             ["X-Plex-Token=x", "type=4", "genre", "and=2", "genre><=x", "a.b=1", "show.x=1", "includeMeta=1", "../=1"]
         {
-            assert!(query(text).unwrap_err().to_string().contains("smartFilter"), "{text}");
+            assert!(read(text).unwrap_err().to_string().contains("smartFilter"), "{text}");
         }
     }
 }
