@@ -28,7 +28,7 @@ pub(super) async fn entries(
     let plex = call.plex().await?;
     let list = List::editable(plex, &playlist).await?;
     let now = list.keys();
-    if now != to && now != from && (undo.complete || !is_between(&now, &from, &to)) {
+    if now != from && !is_as_left(&now, &from, &to) && (undo.complete || !is_between(&now, &from, &to)) {
         return Err(not(format!(
             "the playlist {} was changed since: it has {}, and the change had left {} in another order or of another kind",
             list.title(),
@@ -82,6 +82,20 @@ pub(super) async fn entries(
     Ok(Undone { account, playlist_id: Some(playlist), rating_key: None })
 }
 
+/// Whether a list is what a change left. Plex may have put what was added into another order.
+fn is_as_left(now: &[String], from: &[String], to: &[String]) -> bool {
+    now == to || (to.starts_with(from) && now.starts_with(from) && same_members(now, to))
+}
+
+fn same_members(one: &[String], other: &[String]) -> bool {
+    let sorted = |keys: &[String]| {
+        let mut keys = keys.to_vec();
+        keys.sort_unstable();
+        keys
+    };
+    one.len() == other.len() && sorted(one) == sorted(other)
+}
+
 /// Whether a list is what a change may have left that came to its end in the middle.
 fn is_between(now: &[String], from: &[String], to: &[String]) -> bool {
     let adds = is_within(from, to) && is_within(from, now) && is_within(now, to);
@@ -114,7 +128,8 @@ pub(super) async fn made(
         let Some(key) = playlist.rating_key else { continue };
         let list = List::resolve(plex, &key).await?;
         let now = list.keys();
-        let fits = items.as_ref().is_none_or(|items| now == *items || (!undo.complete && is_within(&now, items)));
+        let fits =
+            items.as_ref().is_none_or(|items| same_members(&now, items) || (!undo.complete && is_within(&now, items)));
         if fits {
             candidates.push((key, list));
         }
@@ -214,6 +229,20 @@ mod tests {
             ("", "abcd", "", true),
         ] {
             assert_eq!(is_between(&list(now), &list(from), &list(to)), between, "{from} {to} {now}");
+        }
+    }
+
+    #[test]
+    fn what_was_added_may_stand_in_another_order_and_nothing_else_may() {
+        for (now, from, to, as_left) in [
+            ("abxy", "ab", "abxy", true),
+            ("abyx", "ab", "abxy", true),
+            ("baxy", "ab", "abxy", false),
+            ("abxz", "ab", "abxy", false),
+            ("abxyx", "ab", "abxy", false),
+            ("ba", "abc", "ab", false),
+        ] {
+            assert_eq!(is_as_left(&list(now), &list(from), &list(to)), as_left, "{from} {to} {now}");
         }
     }
 
