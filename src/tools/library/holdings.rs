@@ -92,7 +92,7 @@ impl Holdings {
     pub(super) fn add_leaf(&mut self, row: &Row<'_, '_>) {
         self.leaves += 1;
         self.unwatched += u64::from(number(row, "viewCount").unwrap_or(0) == 0);
-        self.milliseconds += number(row, "duration").unwrap_or(0);
+        self.milliseconds = self.milliseconds.saturating_add(number(row, "duration").unwrap_or(0));
         if let Some(month) = row.attribute("addedAt").and_then(|at| month(at.trim().parse().ok()?)) {
             self.months.add(&month);
         }
@@ -109,7 +109,7 @@ impl Holdings {
             }
             for part in media.children("Part") {
                 self.files += 1;
-                self.bytes += number(&part, "size").unwrap_or(0);
+                self.bytes = self.bytes.saturating_add(number(&part, "size").unwrap_or(0));
             }
         }
         self.several_versions += u64::from(versions > 1);

@@ -89,7 +89,7 @@ pub(super) struct Out {
     unwatched_count: u64,
     /// What the person likes.
     taste_profile: TasteProfile,
-    /// The titles, best fitting first.
+    /// The titles, best fitting first, but for those that are much like one before them, which stand somewhat later.
     recommendations: Vec<Recommendation>,
 }
 

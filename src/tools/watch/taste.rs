@@ -265,6 +265,13 @@ mod tests {
         assert_eq!((title.actors.len(), title.copies.len(), title.plays, title.last), (1, 2, 3, Some(9)));
     }
 
+    #[test]
+    fn counts_that_no_server_means_end_nothing() {
+        let row = |key| format!(r#"<Video ratingKey="{key}" guid="plex://movie/a" viewCount="{}"/>"#, i64::MAX);
+        let titles = titles(&[1, 2, 3].map(row).concat());
+        assert_eq!(titles.all[0].plays, u64::MAX);
+    }
+
     proptest! {
         #[test]
         fn fits_stay_in_range_and_the_order_loses_nobody(

@@ -129,7 +129,7 @@ impl Titles {
         match self.all.get_mut(place) {
             None => self.all.push(title),
             Some(known) => {
-                known.plays += title.plays;
+                known.plays = known.plays.saturating_add(title.plays);
                 known.last = known.last.max(title.last);
                 known.begun |= title.begun;
                 known.own_rating = known.own_rating.or(title.own_rating);
