@@ -69,6 +69,14 @@ pub enum TraktError {
         /// What the system said.
         cause: io::Error,
     },
+    /// What was marked in Plex can't be noted or read.
+    #[error("the list of what was marked in Plex because Trakt has it can't be used ({what}: {cause})")]
+    Marks {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        cause: io::Error,
+    },
     /// The answer is not what Trakt's API gives.
     #[error("Trakt's answer to the request for {what} can't be read")]
     Answer {
@@ -119,6 +127,7 @@ impl TraktError {
             Self::CodeRefused => "code_refused",
             Self::App => "unauthorized",
             Self::File { .. } => "sign_in_file",
+            Self::Marks { .. } => "marks_file",
             Self::Answer { .. } => "bad_answer",
         }
     }

@@ -130,6 +130,13 @@ impl Known {
         }
     }
 
+    /// Takes note of a play of Plex's that is one of the account's in another guise.
+    pub fn add_known(&mut self, play: &PlexPlay) {
+        if let Some(named) = self.named(&play.what) {
+            self.plays.push((named, play.at));
+        }
+    }
+
     fn named(&mut self, what: &What) -> Option<Named> {
         match what {
             What::Movie(ids) => self.works.place('m', ids).map(Named::Movie),

@@ -165,11 +165,8 @@ impl SignInFile {
 
     /// Takes the lock of that name beside the file, or says why not within `patience`.
     pub async fn lock_named(&self, name: &str, what: &'static str, patience: Duration) -> Result<Locked, TraktError> {
-        let mut path = self.0.clone().into_os_string();
-        path.push(".");
-        path.push(name);
-        let file =
-            OpenOptions::new().create(true).write(true).truncate(false).open(path).map_err(failed("locking it"))?;
+        let file = OpenOptions::new().create(true).write(true).truncate(false).open(self.beside(name));
+        let file = file.map_err(failed("locking it"))?;
         let started = tokio::time::Instant::now();
         loop {
             match file.try_lock() {
@@ -179,6 +176,14 @@ impl SignInFile {
                 Err(TryLockError::Error(cause)) => return Err(failed("locking it")(cause)),
             }
         }
+    }
+
+    /// The path of another file of that kind: the sign-in's with a dot and `name` at its end.
+    pub(super) fn beside(&self, name: &str) -> PathBuf {
+        let mut path = self.0.clone().into_os_string();
+        path.push(".");
+        path.push(name);
+        path.into()
     }
 
     fn folder(&self) -> &Path {

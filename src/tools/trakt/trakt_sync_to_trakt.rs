@@ -1,5 +1,5 @@
 use super::{
-    activity::Running,
+    activity::{Running, alone, another_runs},
     plays::{self, Plays},
     ratings::{self, Ratings},
     sync_result::{MAX_TITLES, Out, PlayRow, Summary, by_reason, window},
@@ -11,6 +11,7 @@ use crate::{
         error::TraktError,
         history::{NewPlay, Viewed},
         http::Trakt,
+        marks::Marks,
         missing::{Known, Missing},
     },
 };
@@ -76,8 +77,6 @@ fn default_limit() -> u64 {
 
 /// How long plays are sent in one call: many clients give a call up after a minute.
 const SENDING: Duration = Duration::from_secs(40);
-/// How long another process that syncs is waited for.
-const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Tool for TraktSyncToTrakt {
     const NAME: &'static str = "trakt_sync_to_trakt";
@@ -97,24 +96,21 @@ impl Tool for TraktSyncToTrakt {
         }
         let trakt = call.trakt().await?;
         let running = call.activity().begin("to_trakt", args.dry_run).ok_or_else(another_runs)?;
-        // Two processes that both look first and send then would both send.
-        let _alone = if args.dry_run {
-            None
-        } else {
-            let lock = trakt.account().file().lock_named("sync", "waiting for another sync", LOCK_PATIENCE).await;
-            let taken = |error: TraktError| match error.code() {
-                "sign_in_file" => another_runs(),
-                _ => error.into(),
-            };
-            Some(lock.map_err(taken)?)
-        };
+        let _alone = if args.dry_run { None } else { Some(alone(&trakt).await?) };
         // Whose history it is going to be; and nothing is read for nobody.
         let user = trakt.user().await?.username.unwrap_or_else(|| "the account".to_owned());
         let plex = call.plex().await?;
         let (account, name) = plays::person(plex, args.account.as_deref()).await?;
         let since = args.days.map(|days| Timestamp::now().as_second().saturating_sub(days.saturating_mul(86_400)));
         let read = plays::read(call, &running, account, since).await?;
-        let missing = known(call, &running, &trakt).await?.compare(&read.known);
+        let mut known = known(call, &running, &trakt).await?;
+        // What trakt_sync_from_trakt marked in Plex came from there.
+        let marks = Marks::load(trakt.account().file())?;
+        let plays = read.known.iter().zip(&read.about);
+        for (play, _) in plays.filter(|(play, about)| marks.made(&about.rating_key, play.at)) {
+            known.add_known(play);
+        }
+        let missing = known.compare(&read.known);
         let ratings = if args.include_ratings { Some(ratings::missing(call, &trakt).await?) } else { None };
         let sync = Sync { call, running: &running, trakt: &trakt, args: &args, read: &read, missing: &missing };
         let mut done = Done::default();
@@ -136,10 +132,6 @@ impl Tool for TraktSyncToTrakt {
         }
         Ok(sync.told(done, ratings.as_ref(), began))
     }
-}
-
-fn another_runs() -> ToolError {
-    ToolError::Running("another sync with Trakt is running: trakt_get_sync_status shows how far it is".to_owned())
 }
 
 /// Reads the account's history, page by page.
