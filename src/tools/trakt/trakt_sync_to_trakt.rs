@@ -13,6 +13,7 @@ use crate::{
         http::Trakt,
         marks::Marks,
         missing::{Known, Missing},
+        ratings::NewRating,
     },
 };
 use jiff::Timestamp;
@@ -77,6 +78,8 @@ fn default_limit() -> u64 {
 
 /// How long plays are sent in one call: many clients give a call up after a minute.
 const SENDING: Duration = Duration::from_secs(40);
+/// Ratings a request.
+const RATINGS: usize = 100;
 
 impl Tool for TraktSyncToTrakt {
     const NAME: &'static str = "trakt_sync_to_trakt";
@@ -112,10 +115,12 @@ impl Tool for TraktSyncToTrakt {
         }
         let missing = known.compare(&read.known);
         let ratings = if args.include_ratings { Some(ratings::missing(call, &trakt).await?) } else { None };
-        let sync = Sync { call, running: &running, trakt: &trakt, args: &args, read: &read, missing: &missing };
+        let ratings = ratings.as_ref();
+        let sync =
+            Sync { call, running: &running, trakt: &trakt, args: &args, read: &read, missing: &missing, ratings };
         let mut done = Done::default();
-        let plan = sync.plan(&format!("{name}'s plays"), &user, ratings.as_ref()).await?;
-        let nothing = missing.missing.is_empty() && ratings.as_ref().is_none_or(|ratings| ratings.new.is_empty());
+        let plan = sync.plan(&format!("{name}'s plays"), &user).await?;
+        let nothing = missing.missing.is_empty() && sync.new_ratings().is_empty();
         if args.dry_run || nothing {
             let preview = call.preview(&plan).await?;
             call.remark(if args.dry_run { "dry run: nothing was to be sent" } else { "Trakt lacked nothing" });
@@ -126,11 +131,11 @@ impl Tool for TraktSyncToTrakt {
         } else {
             let cleared = call.clear(plan).await?;
             sync.send(&cleared, &mut done).await?;
-            if let Some(ratings) = ratings.as_ref().filter(|_| done.sent == missing.missing.len()) {
-                done.rated = ratings::send(&trakt, &cleared, &ratings.new).await?;
+            if done.sent == missing.missing.len() {
+                sync.rate(&cleared, &mut done).await?;
             }
         }
-        Ok(sync.told(done, ratings.as_ref(), began))
+        Ok(sync.told(done, began))
     }
 }
 
@@ -169,6 +174,8 @@ struct Sync<'s, 'c> {
     args: &'s Args,
     read: &'s Plays,
     missing: &'s Missing,
+    /// None where they were not asked for.
+    ratings: Option<&'s Ratings>,
 }
 
 impl Sync<'_, '_> {
@@ -176,9 +183,13 @@ impl Sync<'_, '_> {
         self.read.about.get(play).map(|about| about.title.clone()).unwrap_or_default()
     }
 
-    async fn plan(&self, whose: &str, user: &str, ratings: Option<&Ratings>) -> Result<Plan, ToolError> {
+    fn new_ratings(&self) -> &[NewRating] {
+        self.ratings.map(|ratings| ratings.new.as_slice()).unwrap_or_default()
+    }
+
+    async fn plan(&self, whose: &str, user: &str) -> Result<Plan, ToolError> {
         let plays = self.missing.missing.len();
-        let rated = ratings.map_or(0, |ratings| ratings.new.len());
+        let rated = self.new_ratings().len();
         let mut seen = HashSet::new();
         let keys: Vec<&str> = self
             .missing
@@ -227,7 +238,7 @@ impl Sync<'_, '_> {
                     let unknown = answer.not_found.iter().filter_map(|&at| batch.get(at));
                     done.not_found.extend(unknown.map(|&play| self.title(play)));
                 }
-                Err(error) => return Err(self.stopped(done, &error)),
+                Err(error) => return Err(self.stopped(done, error)),
             }
             self.call.reached(done.added);
             self.running.at(self.call, "sending", done.sent as u64, Some(total as u64));
@@ -235,20 +246,38 @@ impl Sync<'_, '_> {
         Ok(())
     }
 
+    /// Sends the ratings, batch after batch.
+    async fn rate(&self, cleared: &Cleared<'_>, done: &mut Done) -> Result<(), ToolError> {
+        for batch in self.new_ratings().chunks(RATINGS) {
+            match self.trakt.rate(cleared, batch).await {
+                Ok(taken) => done.rated += taken,
+                Err(error) => return Err(self.stopped(done, error)),
+            }
+            self.call.reached(done.added + done.rated);
+        }
+        Ok(())
+    }
+
     /// The error of a sync that stops in the middle, with what was and what was not written.
-    fn stopped(&self, done: &Done, error: &TraktError) -> ToolError {
-        let total = self.missing.missing.len() as u64;
-        let summary = format!("adding {total} plays to the Trakt history");
+    fn stopped(&self, done: &Done, error: TraktError) -> ToolError {
+        let (plays, ratings) = (self.missing.missing.len() as u64, self.new_ratings().len() as u64);
+        let (written, total) = (done.added + done.rated, plays + ratings);
+        let and_ratings = if ratings > 0 { format!(" and {ratings} ratings") } else { String::new() };
+        let summary = format!("adding {plays} plays{and_ratings} to the Trakt account");
+        self.running.ends(format!("stopped after {} of {plays} plays: {error}", done.added));
+        self.call.reached(written);
         let cause = format!("{error}; another call looks at what Trakt has and goes on from there");
-        self.running.ends(format!("stopped after {} of {total} plays: {error}", done.added));
-        self.call.reached(done.added);
         if error.leaves_unknown() {
             return ToolError::Unsettled { summary, cause, change_id: None };
         }
-        ToolError::Partly { summary, done: done.added, total, cause, change_id: None }
+        if written == 0 {
+            // Nothing is there by this call, and what keeps it from being there is all there is to say.
+            return error.into();
+        }
+        ToolError::Partly { summary, done: written, total, cause, change_id: None }
     }
 
-    fn told(&self, done: Done, ratings: Option<&Ratings>, began: Instant) -> Out {
+    fn told(&self, done: Done, began: Instant) -> Out {
         let Self { read, missing, args, .. } = self;
         let total = missing.missing.len();
         let ended = if args.dry_run { 0 } else { done.sent };
@@ -263,10 +292,16 @@ impl Sync<'_, '_> {
         if done.added > sent {
             warnings.push(format!("Trakt says that it added {} plays, though {sent} were sent", done.added));
         }
-        let ratings_missing = ratings.map(|ratings| ratings.new.len() as u64);
+        let ratings_missing = self.ratings.map(|ratings| ratings.new.len() as u64);
         let remaining = (total - ended) as u64;
         if remaining > 0 && !args.dry_run {
             warnings.push("not everything fitted into this call: call again, and it goes on".to_owned());
+        }
+        let refused = ratings_missing.unwrap_or(0).saturating_sub(done.rated);
+        if refused > 0 && remaining == 0 && !args.dry_run {
+            warnings.push(format!(
+                "Trakt took {refused} ratings fewer than it was sent: it does not know what they are of"
+            ));
         }
         let copies = missing.same.iter().filter(|same| self.several_copies(same)).count() as u64;
         let (plays, paging) = Paging::fit(window(shown, args.offset, args.limit), args.offset, args.limit, |play| {
