@@ -149,7 +149,11 @@ impl Task {
                     if ended {
                         return Err(Ended);
                     }
-                    well = false;
+                    if is_of_the_item(&error) {
+                        self.following.refused(&due);
+                    } else {
+                        well = false;
+                    }
                 }
             }
         }
@@ -157,10 +161,11 @@ impl Task {
         let row =
             |(key, progress, paused): (&str, f64, bool)| WatchingRow { rating_key: key.to_owned(), progress, paused };
         let watching: Vec<WatchingRow> = watching.map(row).collect();
+        let clear = well && !self.following.any_refused();
         self.note(|state| {
             state.watching = watching;
             state.last_look = Some(time());
-            if well {
+            if clear {
                 state.error = None;
             }
         });
@@ -198,6 +203,11 @@ impl Task {
         });
         Ok(())
     }
+}
+
+/// Whether Trakt can't be told of this item, now or later: it has no ids, or Trakt does not know it.
+fn is_of_the_item(error: &ToolError) -> bool {
+    matches!(error.code(), "invalid_argument" | "not_found")
 }
 
 /// How far a play of an item is, in per cent; none where its length is not known.
