@@ -281,8 +281,9 @@ async fn seasons_of_a_look_up_are_counted_without_specials() {
 #[tokio::test]
 async fn the_queue_is_read_past_the_servers_pages() {
     for twin in TWINS {
-        for cap in [None, Some(20), Some(7), Some(1)] {
-            let deviations = ArrDeviations { page_cap: cap, ..ArrDeviations::default() };
+        for (cap, silent_cap) in [(None, false), (Some(20), false), (Some(7), true), (Some(20), true), (Some(1), false)]
+        {
+            let deviations = ArrDeviations { page_cap: cap, silent_cap, ..ArrDeviations::default() };
             let (server, _home, client) = twin.start(ArrOptions { downloads: 45, deviations, ..twin.options() }).await;
             let whole = client.call(twin.queue, json!({"limit": 200})).await;
             assert_eq!(ids(rows(&whole, "items")), (1..=45).collect::<Vec<_>>(), "{cap:?}");
@@ -544,13 +545,24 @@ async fn adding_refuses_what_is_not_clear_and_sends_nothing() {
         }
         assert_eq!(server.request_count(), before);
         assert!(posts(&server).is_empty());
+        // One that only begins like it is another title, and so is one of another year.
+        let prefix = twin.foreign_id.trim_end_matches("Id");
+        let found = client.call(twin.look_up, json!({"query": format!("{prefix}:{id}")})).await;
+        let (title, year) = (
+            rows(&found, "results")[0]["title"].as_str().unwrap(),
+            rows(&found, "results")[0]["year"].as_i64().unwrap(),
+        );
+        for other in
+            [title[..title.len() - 1].to_owned(), format!("{title} Returns"), format!("{title} ({})", year - 9)]
+        {
+            let mut arguments = fine.clone();
+            arguments["title"] = other.into();
+            let (text, error) = client.fail(twin.add, arguments).await;
+            assert_eq!(error["fields"], json!(["title"]), "{text}");
+        }
         // With the title as people write it, it is taken.
-        let listed = client
-            .call(twin.look_up, json!({"query": format!("{}:{id}", twin.foreign_id.trim_end_matches("Id"))}))
-            .await;
         let mut arguments = fine.clone();
-        arguments["title"] =
-            format!("{} (1999)", rows(&listed, "results")[0]["title"].as_str().unwrap().to_uppercase()).into();
+        arguments["title"] = format!("{} ({year})", title.to_uppercase()).into();
         client.call(twin.add, arguments).await;
         client.close().await;
     }
@@ -703,6 +715,36 @@ async fn what_a_service_refuses_is_told_line_by_line() {
         let client = home.connect().await;
         let (text, error) = client.fail(twin.add, json!({twin.foreign_id: twin.new_title(&options, 1)})).await;
         assert!(text.contains("already been added") && error["code"] == "rejected", "{text}");
+        client.close().await;
+    }
+}
+
+/// Somebody else was faster: the service's database refuses what its checks had let pass.
+#[tokio::test]
+async fn what_was_added_meanwhile_is_there_already() {
+    for twin in TWINS {
+        let options = ArrOptions { profiles: vec!["Any".into()], ..twin.options() };
+        let server = SampleArr::start(options.clone()).await.unwrap();
+        let (url, key, id) = (server.url(), KEY, twin.new_title(&options, 1));
+        let between = Trouble::start(move |seen| {
+            let url = url.clone();
+            async move {
+                if seen.path == twin.library && seen.query.is_empty() {
+                    let body = json!({twin.foreign_id: id, "title": "T", "qualityProfileId": 1,
+                        "rootFolderPath": twin.root, "monitored": true});
+                    let post = reqwest::Client::new().post(format!("{url}{}", twin.library)).header("X-Api-Key", key);
+                    let posted = post.header("content-type", "application/json").body(body.to_string()).send().await;
+                    assert!(posted.unwrap().status().is_success());
+                    return answer(409, "application/json", r#"{"message":"UNIQUE constraint failed"}"#);
+                }
+                forward(&url, "", &seen).await
+            }
+        })
+        .await;
+        let home = twin.home(between.url());
+        let client = home.connect().await;
+        let (text, error) = client.fail(twin.add, json!({twin.foreign_id: id})).await;
+        assert!(error["code"] == "already_exists" && error["item"]["id"].is_u64(), "{text}");
         client.close().await;
     }
 }

@@ -352,8 +352,8 @@ pub struct RootFolder {
     /// Its path.
     #[serde(deserialize_with = "text")]
     pub path: Option<String>,
-    /// Whether the service can write to it.
-    #[serde(deserialize_with = "flag")]
+    /// Whether the service can write to it; where it does not say, it can.
+    #[serde(default = "yes", deserialize_with = "flag")]
     pub accessible: bool,
     /// Bytes that are free.
     #[serde(deserialize_with = "integer")]
@@ -431,6 +431,10 @@ pub struct Health {
     /// Where more is said.
     #[serde(deserialize_with = "text")]
     pub wiki_url: Option<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// An object; one that can't be read is taken for absent.

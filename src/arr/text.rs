@@ -7,11 +7,27 @@ pub fn folded(text: &str) -> String {
     text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect()
 }
 
-/// Whether two titles are the same but for case, accents, punctuation and articles, or one begins with the other: `Name`
-/// and `Name (2019)`.
+/// Whether two titles are the same but for case, accents, punctuation and articles, and for what stands in brackets at the
+/// end of one of them: `Name` and `Name (2019)`. A title that only begins like the other is another one.
 pub fn names_same(a: &str, b: &str) -> bool {
-    let (a, b) = (letters(a), letters(b));
-    !a.is_empty() && !b.is_empty() && (a.starts_with(&b) || b.starts_with(&a))
+    let same = |a: &str, b: &str| {
+        let (a, b) = (letters(a), letters(b));
+        !a.is_empty() && a == b
+    };
+    let bare = |title| in_brackets(title).map_or("", |(bare, _)| bare);
+    same(a, b) || same(bare(a), b) || same(a, bare(b))
+}
+
+/// The year in brackets at the end of a title.
+pub fn year_in_brackets(title: &str) -> Option<i64> {
+    let (_, text) = in_brackets(title)?;
+    (text.len() == 4).then(|| text.parse().ok()).flatten()
+}
+
+/// A title without what stands in brackets at its end, and that.
+fn in_brackets(title: &str) -> Option<(&str, &str)> {
+    let (bare, text) = title.trim().strip_suffix(')')?.rsplit_once('(')?;
+    Some((bare, text.trim()))
 }
 
 fn letters(text: &str) -> String {
@@ -39,8 +55,19 @@ mod tests {
         ] {
             assert!(names_same(a, b), "{a} {b}");
         }
-        for (a, b) in [("Hollow Compass", "Compass"), ("", "x"), ("!", "!"), ("Brass", "Bronze")] {
-            assert!(!names_same(a, b), "{a} {b}");
+        for (a, b) in [
+            ("Hollow Compass", "Compass"),
+            ("", "x"),
+            ("!", "!"),
+            ("Brass", "Bronze"),
+            ("Harbour", "Harbours"),
+            ("It", "It Was Never There"),
+            ("Brass (1984)", "Brass (2021)"),
+            ("(x)", "y"),
+        ] {
+            assert!(!names_same(a, b) && !names_same(b, a), "{a} {b}");
         }
+        let years = ["Brass (1984)", " Brass ( 1984 ) ", "Brass (US)", "Brass (19845)", "1984"].map(year_in_brackets);
+        assert_eq!(years, [Some(1984), Some(1984), None, None, None]);
     }
 }
