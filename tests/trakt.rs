@@ -279,6 +279,14 @@ async fn waits_that_trakt_asks_for_are_kept_for_half_a_minute_at_most() {
         assert!(text.contains(seconds) && started.elapsed() < Duration::from_secs(2), "{text}");
         assert_eq!(trakt.requests().len() - before, requests);
     }
+    // In all of a call's requests together: statistics take two.
+    trakt.refuse(wait("1", 1));
+    trakt.refuse(Refusal {
+        headers: vec![("retry-after", "30".to_owned())],
+        ..refusal("GET", "/users/me/stats", 429, 1)
+    });
+    let (_, error) = client.fail("trakt_get_user_stats", json!({})).await;
+    assert_eq!((&error["code"], &error["retryAfterSeconds"]), (&json!("rate_limited"), &json!(30)), "{error}");
     client.close().await;
 }
 
