@@ -106,6 +106,10 @@ async fn a_person_signs_in_by_a_code_and_the_sign_in_is_kept_by_its_owner_alone(
     assert!(begun["authUrl"].as_str().unwrap().ends_with("/activate"), "{begun}");
     assert!(begun["expiresIn"].as_i64().unwrap() > 590, "{begun}");
     let waiting = client.call("trakt_complete_auth", json!({"waitSeconds": 0})).await;
+    assert_eq!(trakt.count("POST", "/oauth/token"), 0);
+    let typed = json!({"code": format!(" {} ", user_code.to_lowercase()), "waitSeconds": 0});
+    assert_eq!(client.call("trakt_complete_auth", typed).await["status"], "waiting", "it is no authorisation code");
+    assert_eq!(trakt.count("POST", "/oauth/token"), 0);
     assert_eq!((&waiting["success"], &waiting["status"]), (&json!(false), &json!("waiting")), "{waiting}");
     assert_eq!(waiting["userCode"], json!(user_code));
 

@@ -54,8 +54,8 @@ pub enum TraktError {
     Denied,
     /// The authorisation code is refused.
     #[error(
-        "Trakt does not take this code: it can be used once and for a few minutes only; trakt_authenticate without a \
-             code is simpler"
+        "Trakt does not take this code: it can be used once and for a few minutes only; call trakt_authenticate \
+             and then trakt_complete_auth without one"
     )]
     CodeRefused,
     /// The app's id or secret is refused.

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 /// The least distance, in seconds, of two plays of one thing.
 pub const LEAST_APART: i64 = 900;
 /// The greatest, however long a thing is.
-const MOST_APART: i64 = 6 * 3_600;
+pub const MOST_APART: i64 = 6 * 3_600;
 
 /// A play of Plex's, of something that has ids.
 #[derive(Clone, Debug)]

@@ -301,6 +301,23 @@ async fn editions_and_copies_of_a_film_are_one_film() {
     client.close().await;
 }
 
+/// Of a long history as much is read as can matter.
+#[tokio::test]
+async fn the_last_days_are_compared_with_the_last_days() {
+    let (_plex, trakt, home) = signed_in(TraktOptions::default()).await;
+    let client = home.connect().await;
+    sync(&client, json!({"dryRun": false, "batchSize": 500})).await;
+    fill(&trakt, 872);
+    let requests = || trakt.count("GET", "/users/me/history/movies");
+    let before = requests();
+    let recent = sync(&client, json!({"days": 60})).await;
+    assert!(count(&recent, "alreadyThere") > 0 && count(&recent, "missing") == 0, "{recent}");
+    assert_eq!(requests() - before, 2, "one page and the end");
+    sync(&client, json!({})).await;
+    assert!(requests() - before > 5);
+    client.close().await;
+}
+
 /// An account that the sample's library does not fill.
 #[tokio::test]
 async fn all_of_872_watched_films_are_used() {

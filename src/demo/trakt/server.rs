@@ -132,7 +132,7 @@ fn answer(shared: &Shared, method: &str, path: &str, headers: &HeaderMap, query:
         ),
         ("GET", ["users", "me", "stats"]) => Answer::Value(200, account.stats()),
         ("GET", ["users", "me", "history", kind @ ("movies" | "episodes")]) => {
-            Answer::List(account.history_rows(*kind == "movies"))
+            Answer::List(account.history_rows(*kind == "movies", query.get("start_at")))
         }
         ("GET", ["users", "me", "ratings", kind @ ("movies" | "shows")]) => {
             Answer::List(account.rating_rows(*kind == "movies"))

@@ -12,7 +12,7 @@ use crate::{
         history::{NewPlay, Viewed},
         http::Trakt,
         marks::Marks,
-        missing::{Known, Missing},
+        missing::{Known, MOST_APART, Missing},
         ratings::NewRating,
     },
 };
@@ -106,7 +106,7 @@ impl Tool for TraktSyncToTrakt {
         let (account, name) = plays::person(plex, args.account.as_deref()).await?;
         let since = args.days.map(|days| Timestamp::now().as_second().saturating_sub(days.saturating_mul(86_400)));
         let read = plays::read(call, &running, account, since).await?;
-        let mut known = known(call, &running, &trakt).await?;
+        let mut known = known(call, &running, &trakt, since).await?;
         // What trakt_sync_from_trakt marked in Plex came from there.
         let marks = Marks::load(trakt.account().file())?;
         let plays = read.known.iter().zip(&read.about);
@@ -139,11 +139,17 @@ impl Tool for TraktSyncToTrakt {
     }
 }
 
-/// Reads the account's history, page by page.
-async fn known(call: &Call<'_, Write>, running: &Running<'_>, trakt: &Trakt) -> Result<Known, ToolError> {
+/// Reads the account's history, page by page, as far back as plays of Plex's can have a counterpart.
+async fn known(
+    call: &Call<'_, Write>,
+    running: &Running<'_>,
+    trakt: &Trakt,
+    since: Option<i64>,
+) -> Result<Known, ToolError> {
     let mut known = Known::default();
     let mut read = 0;
-    for mut pages in [trakt.movie_history(), trakt.episode_history()] {
+    let since = since.map(|since| since.saturating_sub(MOST_APART));
+    for mut pages in [trakt.movie_history(since), trakt.episode_history(since)] {
         while let Some(rows) = pages.next::<Viewed>().await? {
             read += rows.len() as u64;
             for viewed in &rows {
