@@ -1,6 +1,6 @@
 //! What can go wrong on the way to Sonarr and Radarr, and what they refuse.
 
-use super::Dialect;
+use super::{Dialect, text::without_secrets};
 use crate::{
     config::Secret,
     http::{HttpError, Rejection},
@@ -128,6 +128,7 @@ impl ArrError {
             Self::Http(error) => error.code(),
             Self::NoApi { .. } | Self::OtherProgram { .. } => "wrong_address",
             Self::TooOld { .. } => "unsupported_version",
+            Self::Explained { status, .. } if *status < 500 => "rejected",
             Self::Unreadable { .. } | Self::Explained { .. } => "bad_answer",
             Self::Rejected { .. } => "rejected",
             Self::AlreadyThere { .. } => "already_exists",
@@ -162,7 +163,7 @@ impl ArrError {
     /// The error of a request, with what the service says of it. Its words must not hold the key, which it was sent.
     pub(super) fn of(error: HttpError, dialect: &'static Dialect, key: &Secret) -> Self {
         let HttpError::Status { what, rejection, .. } = &error else { return error.into() };
-        let hide = |text: &str| one_line(&text.replace(key.reveal(), "[key]"), MOST_SAID);
+        let hide = |text: &str| one_line(&without_secrets(&text.replace(key.reveal(), "[key]")), MOST_SAID);
         match Said::read(rejection) {
             Some(Said::Problems(problems)) => Self::Rejected {
                 dialect,

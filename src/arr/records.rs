@@ -1,5 +1,6 @@
 //! What Sonarr and Radarr answer, as far as it is of use. Everything may be absent: one odd field loses no title.
 
+use super::text::without_secrets;
 use crate::plex::lenient::{flag, integer, list, number, text};
 use serde::Deserialize;
 
@@ -233,7 +234,7 @@ pub struct Download {
     #[serde(deserialize_with = "list")]
     pub status_messages: Vec<StatusMessage>,
     /// What went wrong.
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "said")]
     pub error_message: Option<String>,
     /// usenet or torrent.
     #[serde(deserialize_with = "text")]
@@ -257,7 +258,7 @@ pub struct StatusMessage {
     #[serde(deserialize_with = "text")]
     pub title: Option<String>,
     /// Sentences.
-    #[serde(deserialize_with = "list")]
+    #[serde(deserialize_with = "all_said")]
     pub messages: Vec<String>,
 }
 
@@ -382,7 +383,7 @@ pub struct Command {
     #[serde(deserialize_with = "text")]
     pub result: Option<String>,
     /// What it says.
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "said")]
     pub message: Option<String>,
 }
 
@@ -426,11 +427,22 @@ pub struct Health {
     #[serde(rename = "type", deserialize_with = "text")]
     pub kind: Option<String>,
     /// What it says.
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "said")]
     pub message: Option<String>,
     /// Where more is said.
     #[serde(deserialize_with = "text")]
     pub wiki_url: Option<String>,
+}
+
+/// A sentence of the service's, without keys that it may quote.
+fn said<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(text(from)?.map(|text| without_secrets(&text)))
+}
+
+/// Sentences of the service's.
+fn all_said<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let sentences: Vec<String> = list(from)?;
+    Ok(sentences.iter().map(|text| without_secrets(text)).collect())
 }
 
 fn yes() -> bool {
