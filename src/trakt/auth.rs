@@ -166,7 +166,7 @@ impl Account {
                 return Err(TraktError::CodeExpired);
             }
             // Never longer than an interval: the clock may have been set back since.
-            let wait = u64::try_from(pending.ask_at - now()).unwrap_or(0).min(pending.interval);
+            let wait = u64::try_from(pending.ask_at.saturating_sub(now())).unwrap_or(0).min(pending.interval);
             if Instant::now() + Duration::from_secs(wait) > until {
                 return Ok(Progress::Waiting(pending));
             }

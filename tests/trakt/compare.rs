@@ -176,6 +176,8 @@ async fn what_was_marked_because_trakt_has_it_is_never_sent_back() {
     let client = home.connect().await;
     let (text, error) = client.fail("trakt_sync_from_trakt", json!({"apply": true})).await;
     assert_eq!(error["code"], "already_running", "{text}");
+    let status = client.call("trakt_get_sync_status", json!({})).await;
+    assert_eq!((&status["syncInProgress"], &status["running"]), (&json!(true), &json!([])), "{status}");
     assert!(compare(&client, json!({})).await["success"].as_bool().unwrap(), "looking needs no lock");
     client.close().await;
 }

@@ -94,17 +94,24 @@ pub(crate) struct Running<'a> {
     done: Mutex<(u64, u64)>,
 }
 
+/// The lock's name.
+const LOCK: &str = "sync";
 /// How long another process that syncs is waited for.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The sole right of all processes to bring one side up to the other. Two that both look first and then write would both
 /// write.
 pub(super) async fn alone(trakt: &Trakt) -> Result<Locked, ToolError> {
-    let lock = trakt.account().file().lock_named("sync", "waiting for another sync", LOCK_PATIENCE).await;
+    let lock = trakt.account().file().lock_named(LOCK, "waiting for another sync", LOCK_PATIENCE).await;
     lock.map_err(|error| match &error {
         TraktError::File { cause, .. } if cause.kind() == io::ErrorKind::TimedOut => another_runs(),
         _ => error.into(),
     })
+}
+
+/// Whether another process has that right now.
+pub(super) async fn runs_elsewhere<E: Effect>(call: &Call<'_, E>) -> bool {
+    call.trakt().await.is_ok_and(|trakt| trakt.account().file().is_locked(LOCK))
 }
 
 /// The error of a sync that has to wait for another.
