@@ -85,9 +85,10 @@ pub(super) struct Theirs {
     show_names: HashMap<String, usize>,
     /// Place of the show, season and number, to plays and the time of the last one.
     episodes: HashMap<(usize, i64, i64), Plays>,
-    /// What Plex has of it, and what it has watched.
+    /// What Plex has of it, and of which it has watched a copy, or half of one.
     met: HashSet<Thing>,
     watched: HashSet<Thing>,
+    begun: HashSet<Thing>,
 }
 
 impl Theirs {
@@ -149,7 +150,10 @@ impl Theirs {
             }
             (false, None) => return,
             (true, None) => (Side::Plex, (item.view_count, item.last_viewed_at)),
-            (false, Some((_, said))) if item.view_offset.is_some() => (Side::InProgress, said),
+            (false, Some((thing, said))) if item.view_offset.is_some() => {
+                self.begun.insert(thing);
+                (Side::InProgress, said)
+            }
             (false, Some((_, said))) => (Side::Trakt, said),
         };
         let kind = if matches!(told, What::Movie(_)) { "movie" } else { "episode" };
@@ -157,14 +161,16 @@ impl Theirs {
         difference.rows.push(Differs { side, kind, title: title_of(item), rating_key, plays, last, thing });
     }
 
-    /// Once all of Plex's items were met: takes out the further copies of what Plex has watched in one of them, and adds what
-    /// nothing of Plex's was.
+    /// Once all of Plex's items were met: a further copy of what Plex has watched in one of them is no difference, and one of
+    /// what it is in the middle of is left alone with it. Adds what nothing of Plex's was.
     fn finish(self, difference: &mut Difference) {
         let rows = difference.rows.len();
-        let seen = |thing: Option<Thing>| thing.is_some_and(|thing| self.watched.contains(&thing));
-        difference.rows.retain(|row| row.side != Side::Trakt || !seen(row.thing));
+        let is_in = |things: &HashSet<Thing>, row: &Differs| row.thing.is_some_and(|thing| things.contains(&thing));
+        difference.rows.retain(|row| row.side != Side::Trakt || !is_in(&self.watched, row));
         difference.both += (rows - difference.rows.len()) as u64;
-
+        for row in difference.rows.iter_mut().filter(|row| row.side == Side::Trakt && is_in(&self.begun, row)) {
+            row.side = Side::InProgress;
+        }
         difference.movies = self.movies.len() as u64;
         difference.shows = self.shows.len() as u64;
         difference.episodes = self.episodes.len() as u64;
@@ -288,7 +294,7 @@ mod tests {
             seasons: vec![season(0, &[9]), season(1, &[1, 2])],
             ..WatchedShow::default()
         };
-        let mut theirs = Theirs::new(vec![movie(1), movie(2), movie(3)], vec![show]);
+        let mut theirs = Theirs::new(vec![movie(1), movie(2), movie(3), movie(4)], vec![show]);
         let shows = HashMap::from([("50".to_owned(), Item { guids: guids("tmdb://100"), ..Item::default() })]);
         let item = |kind: &str, key: &str, id: &str, views: i64| Item {
             kind: Some(kind.into()),
@@ -307,7 +313,8 @@ mod tests {
         let mut difference = Difference::default();
         for item in [
             item("movie", "both", "tmdb://1", 1),
-            item("movie", "theirs", "tmdb://2", 0),
+            item("movie", "theirs", "tmdb://4", 0),
+            item("movie", "copy of begun", "tmdb://2", 0),
             item("movie", "copy of both", "tmdb://1", 0),
             Item { view_offset: Some(5), ..item("movie", "begun", "tmdb://2", 0) },
             item("movie", "ours", "tmdb://9", 3),
@@ -326,6 +333,7 @@ mod tests {
             rows,
             [
                 (Side::Trakt, "theirs"),
+                (Side::InProgress, "copy of begun"),
                 (Side::InProgress, "begun"),
                 (Side::Plex, "ours"),
                 (Side::Trakt, "special"),
