@@ -217,6 +217,26 @@ async fn ten_calls_of_two_processes_renew_an_old_sign_in_once() {
 }
 
 #[tokio::test]
+async fn a_client_that_goes_in_the_middle_of_a_renewal_loses_no_sign_in() {
+    let slow_tokens = Duration::from_secs(1);
+    let (_plex, trakt, home) = trakt(TraktOptions { token_life: 86_400, slow_tokens, ..TraktOptions::default() }).await;
+    let (old, _) = sign_in(&home, &trakt, now() - 86_000, 86_400);
+    let mut raw = home.raw();
+    raw.initialize("2025-11-25").await;
+    raw.begin("tools/call", json!({"name": "trakt_get_user_stats", "arguments": {}})).await;
+    let until = Instant::now() + Duration::from_secs(10);
+    while trakt.count("POST", "/oauth/token") == 0 {
+        assert!(Instant::now() < until);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    raw.close().await;
+    assert_ne!(kept(&home)["tokens"]["access_token"], json!(old), "the new tokens are kept: the old ones are used up");
+    let again = home.run(&["call", "trakt_get_auth_status"]).await;
+    assert!(again.stdout.contains("orsolinde"), "{again:?}");
+    assert_eq!(trakt.count("POST", "/oauth/token"), 1);
+}
+
+#[tokio::test]
 async fn a_sign_in_that_cannot_be_renewed_asks_for_a_new_one_and_does_not_loop() {
     let (_plex, trakt, home) = trakt(TraktOptions::default()).await;
     sign_in(&home, &trakt, now(), 604_800);
