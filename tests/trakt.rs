@@ -223,12 +223,15 @@ async fn a_client_that_goes_in_the_middle_of_a_renewal_loses_no_sign_in() {
     let (old, _) = sign_in(&home, &trakt, now() - 86_000, 86_400);
     let mut raw = home.raw();
     raw.initialize("2025-11-25").await;
-    raw.begin("tools/call", json!({"name": "trakt_get_user_stats", "arguments": {}})).await;
+    let id = raw.begin("tools/call", json!({"name": "trakt_get_user_stats", "arguments": {}})).await;
     let until = Instant::now() + Duration::from_secs(10);
     while trakt.count("POST", "/oauth/token") == 0 {
         assert!(Instant::now() < until);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    // It gives the call up, and is gone before anything else can end.
+    let cancelled = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}});
+    raw.send(&cancelled.to_string()).await;
     raw.close().await;
     assert_ne!(kept(&home)["tokens"]["access_token"], json!(old), "the new tokens are kept: the old ones are used up");
     let again = home.run(&["call", "trakt_get_auth_status"]).await;
