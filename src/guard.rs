@@ -39,11 +39,11 @@ pub use catalogue::{Argument, Catalogue, ValueType};
 pub use clock::{Boot, Clock, Moment, SystemClock};
 pub use condition::{Condition, Operator, Sense};
 pub use explain::{Asked, Explanation, Left};
-pub(crate) use ledger::IN_CLIENT;
 pub use ledger::{
     Approvable, Audit, ChainEnd, DayOfTool, Decision, Filter, Ledger, LedgerError, MAX_BEFORE_BYTES, Recalled, Row,
-    Said, Verification, Way,
+    Said, Undoing, Verification, Way,
 };
+pub(crate) use ledger::{FOR_OWNER, IN_CLIENT, LONGEST_UNDO};
 pub use limit::{Limit, Scope, Unit};
 pub use permit::{Change, Cleared, Destroy, Effect, Permit, Proofs, Read, Write};
 pub use plan::{Affected, Amounts, Facts, Outcome, Plan, Settlement};
@@ -283,15 +283,8 @@ impl Guard {
     ) -> Result<Cleared<'call>, Refusal> {
         let (call, tool) = (permit.call_id(), permit.tool());
         let (Some(draft), Some(verdict)) = (permit.take_draft(), permit.policy().verdict(&self.grant, tool)) else {
-            return Err(Refusal {
-                code: Code::Denied,
-                tool: tool.to_owned(),
-                rule: None,
-                reason: "this call was judged already, and a call is judged once".to_owned(),
-                retry_after: None,
-                approval_id: None,
-                call_id: call,
-            });
+            let reason = "this call was judged already, and a call is judged once";
+            return Err(by_no_rule(call, tool, Code::Denied, reason.to_owned()));
         };
         let draft = draft.about(&plan.affected);
         if let Some((condition, says)) = verdict.refused_by_facts(&plan.facts) {
@@ -403,15 +396,8 @@ impl Guard {
         match draft.admit(asks, plan.affected, plan.before, approved).await {
             Ok(Admission::Passed(entry)) => Ok(entry),
             Ok(Admission::Over { limit, over }) => Err(over_limit(call, tool, &limit, over)),
-            Ok(Admission::NotApproved) => Err(Refusal {
-                code: Code::ApprovalExpired,
-                tool: tool.to_owned(),
-                rule: None,
-                reason: RUN_OUT.to_owned(),
-                retry_after: None,
-                approval_id: None,
-                call_id: call,
-            }),
+            Ok(Admission::NotApproved) => Err(by_no_rule(call, tool, Code::ApprovalExpired, RUN_OUT.to_owned())),
+            Ok(Admission::Undone(undoing)) => Err(by_no_rule(call, tool, Code::NotUndoable, undoing.reason())),
             Err(error) => Err(unrecorded(call, tool, &error)),
         }
     }
@@ -494,17 +480,15 @@ fn over_limit(call: CallId, tool: &str, limit: &Limit, over: Over) -> Refusal {
     }
 }
 
+/// A refusal that no rule of the policy makes.
+fn by_no_rule(call: CallId, tool: &str, code: Code, reason: String) -> Refusal {
+    Refusal { code, tool: tool.to_owned(), rule: None, reason, retry_after: None, approval_id: None, call_id: call }
+}
+
 fn unrecorded(call: CallId, tool: &str, error: &LedgerError) -> Refusal {
     tracing::error!(%error, tool, "a call was refused because it could not be recorded");
-    Refusal {
-        code: Code::LedgerUnavailable,
-        tool: tool.to_owned(),
-        rule: None,
-        reason: "the call could not be recorded in the audit ledger, and nothing is done unrecorded".to_owned(),
-        retry_after: None,
-        approval_id: None,
-        call_id: call,
-    }
+    let reason = "the call could not be recorded in the audit ledger, and nothing is done unrecorded";
+    by_no_rule(call, tool, Code::LedgerUnavailable, reason.to_owned())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::{
     say, terminal,
 };
 use crate::{
-    config::Settings,
+    config::{Settings, permissions::user},
     guard::{Answer, Approvable, Said, Way, heading},
 };
 
@@ -38,7 +38,7 @@ pub(super) async fn run(options: Options, settings: Settings) -> Result<(), Fail
     if !decline && !yes && terminal::is_attended() && terminal::confirms("Approve?").await != Answer::Approved {
         return say("left as it was; --decline declines it");
     }
-    let decided = ledger.decide(&id, !decline).await?.ok_or_else(|| not_there(&id))?;
+    let decided = ledger.decide(&id, !decline, &user()).await?.ok_or_else(|| not_there(&id))?;
     let Approvable { said, left, .. } = &decided;
     match (said, decline) {
         (Said::Approved, false) => {

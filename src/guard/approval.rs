@@ -15,10 +15,10 @@ pub use {
 
 use super::{
     ASKS, Guard, end,
-    ledger::{Decision, Draft, FOR_OWNER, Found, Granted, LedgerError, NewQuestion, Way},
+    ledger::{Decision, Draft, FOR_OWNER, Found, Granted, LedgerError, NewQuestion, Way, approval_note},
     permit::{Effect, Permit, Stage},
     plan::Plan,
-    policy::{Approval, Verdict},
+    policy::Verdict,
     refusal::{ApprovalId, Code, Refusal},
     subject::Kind,
     unrecorded,
@@ -115,9 +115,9 @@ impl Guard {
         }
         let instead_of = before.map(|granted| granted.id);
         let says = Says { guard: self, permit, verdict };
-        let client = verdict.approval == Approval::Client;
-        match permit.person() {
-            Person::Present(ask) if client || ask.is_owner() => {
+        let person = permit.person();
+        match (person.way(verdict.approval), person) {
+            (Way::Waiting, Person::Present(ask)) => {
                 if permit.count_question() >= MOST_QUESTIONS {
                     if let Some(id) = &instead_of {
                         draft.closes(id);
@@ -130,7 +130,7 @@ impl Guard {
                 permit.stage(Stage::Asking(Box::new(Asking { draft, ask: Arc::clone(ask), question })));
                 Err(says.refusal(Code::ApprovalRequired, "a person is being asked", None))
             }
-            Person::Rounds(returned) if client => self.round(says, draft, about, returned.as_ref()).await,
+            (Way::Rounds, Person::Rounds(returned)) => self.round(says, draft, about, returned.as_ref()).await,
             _ => self.owners_word(says, draft, about).await,
         }
     }
@@ -191,7 +191,7 @@ impl Guard {
                 Ok((draft, Granted { id, way: Way::Owner, binding }))
             }
             Ok(Found::Declined(id)) => {
-                draft.note(format!("approval {id}"));
+                draft.note(approval_note(&id));
                 let text = "the owner of this server declined this call";
                 Err(says.refuse(draft, Decision::Declined, Code::ApprovalDeclined, text).await)
             }

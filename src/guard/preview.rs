@@ -67,7 +67,13 @@ impl Guard {
         permit.remark(note);
     }
 
-    /// A call of this guard's grant by its name. Other grants' calls are none of its business.
+    /// Says that a call, before it is cleared, takes that change back: the clearance is refused with `Code::NotUndoable` while
+    /// another call does the same, and once one has done it.
+    pub fn undoes<E: Change>(&self, permit: &Permit<E>, call_id: &str) {
+        permit.undoes(call_id);
+    }
+
+    /// A change of this guard's grant by its name. Other grants' calls are none of its business.
     pub async fn recall(&self, call_id: &str) -> Result<Option<Recalled>, LedgerError> {
         self.ledger.recall(call_id, &self.grant).await
     }

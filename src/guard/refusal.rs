@@ -73,6 +73,8 @@ named! {
         LedgerUnavailable = "ledger_unavailable",
         /// Something that a rule asks about could not be established.
         FactUnavailable = "fact_unavailable",
+        /// Another call takes the same change back, or did.
+        NotUndoable = "not_undoable",
     }
 }
 

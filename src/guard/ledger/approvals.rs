@@ -6,10 +6,13 @@
 use super::{
     LedgerError,
     key::{Code, Content, Key},
+    row::{Decision, Row},
 };
 use crate::guard::{
     clock::{Boot, Moment},
     names::named,
+    plan::Affected,
+    refusal::CallId,
 };
 use rusqlite::{Connection, Row as SqlRow, types::ValueRef};
 use std::{fmt::Write as _, time::Duration};
@@ -20,7 +23,7 @@ pub(in crate::guard) const MAX_IN_CLIENTS: usize = 8;
 pub(in crate::guard) const MAX_FOR_OWNER: usize = 32;
 
 /// How long an owner may take, and then how long the word holds.
-pub(in crate::guard) const FOR_OWNER: Duration = Duration::from_secs(600);
+pub(crate) const FOR_OWNER: Duration = Duration::from_secs(600);
 /// How long a person may take whom the client asks.
 pub(crate) const IN_CLIENT: Duration = Duration::from_secs(120);
 /// How long a call may still take to look up again what it is about, once it was approved.
@@ -133,6 +136,56 @@ pub struct Approvable {
     binding: String,
 }
 
+/// What the owner said of a call.
+#[derive(Debug)]
+pub(super) struct Word {
+    /// The call as it stands.
+    pub(super) of: Approvable,
+    /// Whether it was said now, and not before.
+    pub(super) is_new: bool,
+}
+
+/// What the ledger calls the rows of the owner's words.
+const ROWS: &str = "approve";
+
+/// How many characters of a row's note name an approval.
+pub(super) const NOTE: u32 = 20;
+
+/// What the row of a call says that a person was asked about.
+pub(in crate::guard) fn note(id: &str) -> String {
+    format!("approval {id}")
+}
+
+impl Approvable {
+    /// The row of the owner's word on it. `by` is who said it.
+    pub(super) fn row_of_word(&self, by: &str) -> Row {
+        let Self { id, tool, .. } = self;
+        Row {
+            seq: 0,
+            time_ms: 0,
+            call_id: CallId::generate().to_string(),
+            grant: self.grant.clone(),
+            session: String::new(),
+            client: None,
+            tool: ROWS.to_owned(),
+            kind: None,
+            // Whoever says it need not know the policy that asked.
+            policy: String::new(),
+            decision: if self.said == Said::Approved { Decision::Approved } else { Decision::Declined },
+            rule: None,
+            args: Vec::new(),
+            arg_values: None,
+            digest: None,
+            affected: Affected::default(),
+            outcome: None,
+            duration_ms: None,
+            before: None,
+            note: Some(format!("{by} on {} of {tool}", note(id))),
+            repeats: 1,
+        }
+    }
+}
+
 /// The records as one transaction sees them.
 pub(super) struct Approvals<'c> {
     pub(super) conn: &'c Connection,
@@ -181,7 +234,7 @@ impl Approvals<'_> {
         Ok(Found::Open(id))
     }
 
-    /// Whether an approval holds: it is there, has not run out and is of this call.
+    /// Whether an approval holds: it is there, has not run out, is of this call, and no call has passed by it.
     pub(super) fn hold(&self, granted: &Granted, grant: &str, tool: &str) -> Result<bool, LedgerError> {
         let said = if granted.way == Way::Owner { Said::Approved } else { Said::Nothing };
         Ok(self.live()?.iter().any(|one| {
@@ -191,15 +244,24 @@ impl Approvals<'_> {
                 && one.binding == granted.binding
                 && one.grant == grant
                 && one.tool == tool
-        }))
+        }) && !self.was_used(&granted.id)?)
+    }
+
+    /// Whether a call has passed by it: the call's row says so for good, while a record can be put back into the file.
+    fn was_used(&self, id: &str) -> Result<bool, LedgerError> {
+        let from = note(id);
+        let mut statement = self.conn.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM calls WHERE decision = 'approved' AND note >= ?1 AND note < ?2)",
+        )?;
+        Ok(statement.query_row((&from, format!("{from}~")), |row| row.get(0))?)
     }
 
     /// What the owner says of a call that waits. Gives the call, or none where there is no such one.
-    pub(super) fn decide(&self, id: &str, approve: bool) -> Result<Option<Approvable>, LedgerError> {
+    pub(super) fn decide(&self, id: &str, approve: bool) -> Result<Option<Word>, LedgerError> {
         let live = self.sweep()?;
         let Some(one) = live.into_iter().find(|one| one.id == id) else { return Ok(None) };
         if one.way != Way::Owner || one.said != Said::Nothing {
-            return Ok(Some(one));
+            return Ok(Some(Word { of: one, is_new: false }));
         }
         let said = if approve { Said::Approved } else { Said::Declined };
         self.close(id)?;
@@ -216,7 +278,8 @@ impl Approvals<'_> {
             uptime_ns: self.now.uptime_ns,
             wall_ns: self.now.wall_ns,
         })?;
-        Ok(Some(Approvable { said, age: Duration::ZERO, left: one.way.holds(), ..one }))
+        let of = Approvable { said, age: Duration::ZERO, left: one.way.holds(), ..one };
+        Ok(Some(Word { of, is_new: true }))
     }
 
     /// Forgets a question.

@@ -254,7 +254,8 @@ async fn rows_of_the_version_before_are_kept_and_counted_as_unchained() {
     let place = Place::new().await;
     let conn = Connection::open(place.path()).unwrap();
     conn.execute_batch(
-        "DROP TABLE chain; DROP TABLE checkpoint; ALTER TABLE calls DROP COLUMN arg_values; PRAGMA user_version = 1",
+        "DROP TABLE chain; DROP TABLE checkpoint; ALTER TABLE calls DROP COLUMN arg_values; \
+         DROP INDEX changes; DROP INDEX approved; DROP TABLE undoings; PRAGMA user_version = 1",
     )
     .unwrap();
     drop(conn);
@@ -270,6 +271,43 @@ async fn rows_of_the_version_before_are_kept_and_counted_as_unchained() {
     assert_eq!(place.verify(), Verification { rows: 6, entries: 2, ..older });
     assert_eq!(place.after("UPDATE calls SET tool = 'x' WHERE seq = 6").altered, [6]);
     assert!(place.after("DELETE FROM calls WHERE seq = 2").checkpoint_altered);
+}
+
+#[tokio::test]
+async fn an_approval_that_let_two_calls_pass_is_found_though_each_row_is_as_it_was_written() {
+    let place = Place::new().await;
+    let ledger = place.ledger();
+    let ask = |way| super::super::NewQuestion {
+        way,
+        grant: "g".into(),
+        tool: "t",
+        binding: "b".into(),
+        text: "Do it".into(),
+        instead_of: None,
+    };
+    let way = super::super::Way::Owner;
+    let super::super::Found::Open(id) = ledger.ask(ask(way)).await.unwrap() else { panic!("it waits") };
+    ledger.decide(&id, true, "user 7").await.unwrap();
+    let granted = super::super::Granted { id, way, binding: "b".into() };
+    let pass = || async {
+        let draft = ledger.draft(row("t"));
+        match draft.admit(vec![], Affected::default(), None, Some(granted.clone())).await.unwrap() {
+            super::super::Admission::Passed(entry) => end(entry).await,
+            refused => panic!("{refused:?}"),
+        }
+    };
+    let other = Connection::open(place.path()).unwrap();
+    other.execute_batch("CREATE TEMP TABLE kept AS SELECT * FROM approvals").unwrap();
+    pass().await;
+    assert!(place.verify().is_whole());
+    // The row that tells of its use is away while the record is put back and used again.
+    let hidden = "UPDATE calls SET note = NULL WHERE seq = 7; INSERT INTO approvals SELECT * FROM kept";
+    other.execute_batch(&format!("CREATE TEMP TABLE was AS SELECT note FROM calls WHERE seq = 7; {hidden}")).unwrap();
+    pass().await;
+    other.execute_batch("UPDATE calls SET note = (SELECT note FROM was) WHERE seq = 7").unwrap();
+    let found = place.verify();
+    assert_eq!(found, Verification { approved_twice: vec![8], rows: 8, entries: 14, ..Verification::default() });
+    assert!(!found.is_whole());
 }
 
 #[tokio::test]
