@@ -68,6 +68,8 @@ pub(super) fn open(path: &Path, key: &Path, boot: &Boot, now: Moment) -> Result<
     let mut conn = Connection::open_with_flags(path, flags).map_err(on_open)?;
     conn.set_prepared_statement_cache_capacity(32);
     conn.busy_handler(Some(wait_a_little)).map_err(on_open)?;
+    // What a question to a person showed may hold values of arguments, which are to be gone with it.
+    conn.pragma_update_and_check(None, "secure_delete", true, |_| Ok(())).map_err(on_open)?;
     let (lost, key) = prepare(&mut conn, path, key, marked, boot, now)?;
     if lost {
         tracing::error!(

@@ -3,7 +3,7 @@
 use super::{
     LedgerError, Settling,
     approvals::{self, Approvable, Approvals, Found, Granted, NewQuestion, Word},
-    chain::{self, Chain, Event, Link},
+    chain::{self, Appended, Chain, Event},
     head::{self, HeadFile},
     key::beside,
     prune,
@@ -350,7 +350,7 @@ impl Store {
 
     /// Brings the head of the chain up to date.
     pub(super) fn keep_head(&mut self) {
-        self.chain.keep_head();
+        self.chain.keep_head(&self.conn);
     }
 
     /// Deletes some of the rows that are older than that, and gives how many.
@@ -397,7 +397,7 @@ fn approvals_of<'c>(conn: &'c Connection, chain: &'c Chain, boot: &'c Boot, now:
 }
 
 /// Writes a row that needs no completion, with its entry in the chain.
-fn whole(tx: &Connection, chain: &Chain, row: &Row, now: Moment) -> Result<Link, LedgerError> {
+fn whole(tx: &Connection, chain: &Chain, row: &Row, now: Moment) -> Result<Appended, LedgerError> {
     let row = row::insert(tx, row, now.wall_ns / 1_000_000)?;
     chain.append(tx, Event::Whole, row.seq, None, row.all())
 }
