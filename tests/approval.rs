@@ -719,7 +719,27 @@ async fn without_a_way_to_ask_the_owner_approves_from_the_command_line_and_the_s
     let gone = home.run(&["approve", &id]).await;
     assert_eq!(gone.code, 1);
     assert!(gone.stderr.contains("no call waits under the name"), "{gone:?}");
+    assert!(gone.stderr.contains(home.path("ledger.db").to_str().unwrap()), "it says where it looked: {gone:?}");
     assert_eq!(home.files(), Vec::<String>::new());
+}
+
+/// What a person was shown holds values of arguments, which the ledger is to keep no longer than the question.
+#[tokio::test]
+async fn what_was_asked_is_gone_from_the_ledgers_files_with_the_answer() {
+    let (_plex, home) = asking(ASKS).await;
+    let client = home.connect().await;
+    let holds = || {
+        let files = std::fs::read_dir(home.dir.path()).unwrap().map(|file| file.unwrap().path());
+        let ledger = files.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("ledger.db"));
+        ledger.filter(|path| std::fs::read(path).unwrap().windows(8).any(|part| part == b"a-secret")).count()
+    };
+    let arguments = || json!({"libraryKey": "1", "outputPath": "a-secret.json"});
+    let approved = id_of(&client.fail("export_library", arguments()).await.1);
+    assert!(holds() > 0, "while it waits");
+    assert_eq!(home.run(&["approve", &approved]).await.code, 0);
+    client.call("export_library", arguments()).await;
+    client.close().await;
+    assert_eq!(holds(), 0);
 }
 
 #[cfg(unix)]
