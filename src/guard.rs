@@ -406,7 +406,7 @@ impl Guard {
     /// what is reserved.
     async fn look(&self, draft: Draft, verdict: &Verdict, call: CallId, reserve: Amounts) -> Result<Draft, Refusal> {
         let mut asks = self.asks(verdict, reserve);
-        asks.retain(|ask| ask.limit.unit == Unit::Calls || ask.amount > 0);
+        asks.retain(|ask| ask.amount > 0 || is_known_before(&ask.limit));
         if asks.is_empty() {
             return Ok(draft);
         }
@@ -442,6 +442,12 @@ impl Guard {
             repeats: 1,
         }
     }
+}
+
+/// Whether it is known what a call takes of a limit before it says what it is about: of one that lets nothing pass it does
+/// not matter.
+fn is_known_before(limit: &Limit) -> bool {
+    limit.unit == Unit::Calls || limit.max == 0
 }
 
 /// Records a refusal. Where that fails the refusal stands: nothing happens that would go unrecorded.

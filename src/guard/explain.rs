@@ -3,14 +3,14 @@
 use super::{
     ASKS, Action, Guard, Judgement, NotAdmitted,
     condition::{Condition, Looks, Says, Sense},
-    judge,
+    is_known_before, judge,
     ledger::LedgerError,
-    limit::{Limit, Unit},
+    limit::Limit,
     over_limit,
     plan::Amounts,
     policy::Verdict,
     refusal::{CallId, Code, Refusal},
-    subject::{Kind, Subject},
+    subject::Subject,
 };
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -115,7 +115,7 @@ impl Guard {
             Judgement::Admitted(verdict) | Judgement::Asks(verdict) => {
                 // A change states later how much it takes of limits on items and bytes.
                 let mut asks = asks;
-                asks.retain(|ask| subject.kind == Kind::Read || ask.limit.unit == Unit::Calls);
+                asks.retain(|ask| is_known_before(&ask.limit));
                 let over = self.ledger.state(asks.clone()).await?.refused;
                 match over.and_then(|(place, over)| Some((asks.get(place)?, over))) {
                     Some((ask, over)) => refused(over_limit(call, subject.tool, &ask.limit, over)),
@@ -135,3 +135,6 @@ impl Guard {
         Ok(Explanation { verdict, conditions, limits, decision })
     }
 }
+
+#[cfg(test)]
+mod tests;
