@@ -234,7 +234,7 @@ impl Approvals<'_> {
         Ok(Found::Open(id))
     }
 
-    /// Whether an approval holds: it is there, has not run out, is of this call, and no call has passed by it.
+    /// Whether an approval holds: it is there, has not run out and is of this call.
     pub(super) fn hold(&self, granted: &Granted, grant: &str, tool: &str) -> Result<bool, LedgerError> {
         let said = if granted.way == Way::Owner { Said::Approved } else { Said::Nothing };
         Ok(self.live()?.iter().any(|one| {
@@ -244,7 +244,7 @@ impl Approvals<'_> {
                 && one.binding == granted.binding
                 && one.grant == grant
                 && one.tool == tool
-        }) && !self.was_used(&granted.id)?)
+        }))
     }
 
     /// Whether a call has passed by it: the call's row says so for good, while a record can be put back into the file.
@@ -290,7 +290,7 @@ impl Approvals<'_> {
 
     /// What has not run out, the oldest first.
     pub(super) fn live(&self) -> Result<Vec<Approvable>, LedgerError> {
-        Ok(self.stored()?.into_iter().filter_map(|(stored, code)| self.as_live(stored, &code)).collect())
+        self.stored()?.into_iter().filter_map(|(stored, code)| self.as_live(stored, &code).transpose()).collect()
     }
 
     /// The same; what has run out is deleted.
@@ -298,7 +298,7 @@ impl Approvals<'_> {
         let mut live = Vec::new();
         for (stored, code) in self.stored()? {
             let id = stored.id.clone();
-            match self.as_live(stored, &code) {
+            match self.as_live(stored, &code)? {
                 Some(one) => live.push(one),
                 None => self.close(&id)?,
             }
@@ -334,11 +334,20 @@ impl Approvals<'_> {
         Ok(())
     }
 
-    fn as_live(&self, stored: Stored, code: &Code) -> Option<Approvable> {
+    /// None where it has run out, is not a server's, or was used before and put back.
+    fn as_live(&self, stored: Stored, code: &Code) -> Result<Option<Approvable>, LedgerError> {
         if stored.code(self.key) != *code {
             tracing::error!(id = stored.id, "an approval in the ledger is not what a server wrote, and counts as none");
-            return None;
+            return Ok(None);
         }
+        if self.was_used(&stored.id)? {
+            tracing::error!(id = stored.id, "an approval that was used is in the ledger again, and counts as none");
+            return Ok(None);
+        }
+        Ok(self.in_time(stored))
+    }
+
+    fn in_time(&self, stored: Stored) -> Option<Approvable> {
         let (way, said) = (Way::from_name(&stored.way)?, Said::from_name(&stored.state)?);
         let age = self.age(&stored)?;
         let left = way.holds().checked_sub(age).filter(|left| !left.is_zero())?;
