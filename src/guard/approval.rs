@@ -21,7 +21,6 @@ use super::{
     policy::Verdict,
     refusal::{ApprovalId, Code, Refusal},
     subject::Kind,
-    unrecorded,
 };
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -253,16 +252,9 @@ pub(super) const RUN_OUT: &str =
 
 impl<E: Effect> Says<'_, E> {
     fn refusal(&self, code: Code, text: &str, approval_id: Option<ApprovalId>) -> Refusal {
+        let (call, tool, rule) = (self.permit.call_id(), self.permit.tool(), &self.verdict.rule);
         let reason = self.verdict.asks_because(text);
-        Refusal {
-            code,
-            tool: self.permit.tool().to_owned(),
-            rule: Some(self.verdict.rule.clone()),
-            reason,
-            retry_after: None,
-            approval_id,
-            call_id: self.permit.call_id(),
-        }
+        Refusal { approval_id, ..Refusal::new(call, tool, code, Some(rule), reason) }
     }
 
     async fn refuse(&self, draft: Draft, decision: Decision, code: Code, text: &str) -> Refusal {
@@ -296,7 +288,7 @@ impl<E: Effect> Says<'_, E> {
 
     async fn unrecorded(&self, draft: Draft, error: &LedgerError) -> Refusal {
         end(draft, Decision::Deny, Some(&self.verdict.rule)).await;
-        unrecorded(self.permit.call_id(), self.permit.tool(), error)
+        Refusal::unrecorded(self.permit.call_id(), self.permit.tool(), error)
     }
 
     fn new_question(&self, about: &About, way: Way, instead_of: Option<String>) -> NewQuestion {
