@@ -8,6 +8,7 @@ use plex_mcp::{
     demo::{Options, SamplePlex},
     plex::{
         http::{Get, Plex},
+        selection::{Paths, Selection},
         xml::{Arena, Document},
     },
 };
@@ -65,12 +66,14 @@ fn transcode(c: &mut Criterion) {
             black_box(out.len())
         });
     });
+    let keep = Some(Paths::new(["ratingKey", "title", "year", "type", "guid"]));
+    let summary = Selection { keep, ..Selection::default() };
     group.bench_function("to_json_summary", |b| {
         b.iter(|| {
             out.clear();
             let mut document = Document::open(&page).unwrap();
             while let Some(row) = document.next_row(&mut arena).unwrap() {
-                row.write_fields(&mut out, &["ratingKey", "title", "year", "type", "guid"], None);
+                row.write_selected(&mut out, &summary, None);
                 out.push(b'\n');
             }
             black_box(out.len())

@@ -75,7 +75,7 @@ fn guard(dir: &Path, rules: &str) -> Guard {
 }
 
 fn request(subject: Subject, arguments: &serde_json::Map<String, serde_json::Value>) -> Request<'_> {
-    Request { subject, arguments: Ok(arguments), session: "session", client: Some("bench") }
+    Request { subject, arguments: Ok(arguments), joins: false, session: "session", client: Some("bench") }
 }
 
 fn end() -> Settlement {

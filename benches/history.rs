@@ -20,7 +20,7 @@ use plex_mcp::{
         pager::{PageCount, Pager},
     },
 };
-use process::{TOKEN, median, run, serve};
+use process::{Server, TOKEN, medians, run};
 use std::process::Command;
 
 #[path = "support/process.rs"]
@@ -55,34 +55,33 @@ fn main() {
         return fetch_and_drop(flags.settings, list);
     }
     let plays = std::env::var("PLEX_MCP_BENCH_PLAYS").unwrap_or_else(|_| "1000000".into());
-    let (mut server, url) = serve(&[&LIBRARY[..], &["--history", &plays]].concat());
+    let server = Server::sample(&[&LIBRARY[..], &["--history", &plays]].concat());
     for (list, what, tool, arguments) in [
         ("plays", format!("{plays} plays"), "get_watch_stats", r#"{"timeRange": 3650, "statType": "all"}"#),
         ("films", "20000 films".to_owned(), "get_recommendations", r#"{"libraryKey": "1"}"#),
     ] {
         let home = tempfile::tempdir().unwrap();
-        let (mut drops, mut calls, mut memory) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..ROUNDS {
-            let mut drop = Command::new(std::env::current_exe().unwrap());
-            drops.push(run(drop.args(["--drop", list, "--plex-url", &url, "--plex-token", TOKEN])).0);
+        let drop = medians(ROUNDS, || server.run_self(&["--drop", list]));
+        let call = medians(ROUNDS, || {
             let mut call = Command::new(env!("CARGO_BIN_EXE_plex-mcp"));
             call.args(["call", tool, "--args", arguments])
                 .current_dir(home.path())
-                .env("PLEX_URL", &url)
+                .env("PLEX_URL", &server.url)
                 .env("PLEX_TOKEN", TOKEN)
                 .env("PLEX_LEDGER", home.path().join("ledger.db"));
-            let (called, peak) = run(&mut call);
-            calls.push(called);
-            memory.extend(peak);
-        }
-        let [drop, call] = [drops, calls].map(|times| median(times).as_secs_f64());
+            run(&mut call)
+        });
         println!("{what}, medians of {ROUNDS}:");
-        println!("  fetch and drop       {drop:7.2} s");
-        println!("  {tool:<20} {call:7.2} s, {:.3} times that, {:.2} s more", call / drop, call - drop);
-        println!("  its peak memory      {:7?} kB", memory.iter().max());
+        println!("  fetch and drop       {:7.2} s, CPU {:6.2} s", drop.seconds, drop.cpu);
+        println!(
+            "  {tool:<20} {:7.2} s, CPU {:6.2} s, {:.3} times that, {:.2} s more",
+            call.seconds,
+            call.cpu,
+            call.seconds / drop.seconds,
+            call.seconds - drop.seconds
+        );
+        println!("  its peak memory      {:7} kB", call.peak);
     }
-    server.kill().unwrap();
-    server.wait().unwrap();
 }
 
 /// The same pages by the same client, looked at no further than to their first tag.

@@ -37,7 +37,7 @@ async fn serve(ledger: &Path, attempts: u64) {
     let guard = Guard::new(policy(), Ledger::open(ledger).unwrap(), "default".to_owned());
     let arguments = serde_json::Map::new();
     for _ in 0..attempts {
-        let request = Request { subject: SEARCH, arguments: Ok(&arguments), session: "s", client: None };
+        let request = Request { subject: SEARCH, arguments: Ok(&arguments), joins: false, session: "s", client: None };
         match guard.admit::<Read>(request).await {
             Ok(permit) => {
                 let end =

@@ -10,11 +10,11 @@ use crate::{
         permissions::{PermissionError, check_secret, check_unchangeable},
         read_policy_file,
     },
-    export::directory::Exports,
+    export::{directory::Exports, index::Index},
     guard::{Guard, Kind, Ledger, LedgerError, Policy, PolicyErrors, SHIPPED, SelfTestFailed},
     http::Sent,
     plex::{discover::Discover, error::PlexError, http::Plex},
-    tools::{self, trakt::activity::Activity},
+    tools::{self, jobs::Jobs, trakt::activity::Activity},
     trakt::{error::TraktError, http::Trakt},
 };
 use std::{
@@ -38,6 +38,7 @@ pub struct App {
     config: Config,
     pub(crate) guard: Guard,
     pub(crate) exports: Exports,
+    pub(crate) jobs: Arc<Jobs>,
     reads: Semaphore,
     changes: Semaphore,
     plex: OnceCell<Plex>,
@@ -192,7 +193,7 @@ fn refuse_among_exports(what: &'static str, path: &Path, exports: &Path) -> Resu
 impl App {
     /// Loads the policy and opens the ledger. Sends nothing.
     pub fn new(config: Config) -> Result<Arc<Self>, StartError> {
-        let exports = Exports::new(config.exports.clone());
+        let exports = Exports::new(config.exports.clone(), Index::new(Ledger::beside(&config.ledger, ".exports")));
         let (policy, stamp) = load_to_serve(&config.policy, exports.path())?;
         tracing::info!(policy = %config.policy, hash = policy.hash(), "policy loaded");
         let watch = Watch::new(&config.policy, stamp, config.better_policy.clone());
@@ -207,6 +208,7 @@ impl App {
             config,
             guard,
             exports,
+            jobs: Arc::default(),
             reads: Semaphore::new(MAX_READS),
             changes: Semaphore::new(MAX_CHANGES),
             plex: OnceCell::new(),
@@ -274,6 +276,11 @@ impl App {
         let places = if kind == Kind::Read { &self.reads } else { &self.changes };
         // The semaphores are never closed.
         places.acquire().await.ok()
+    }
+
+    /// Work that goes on after its calls were answered.
+    pub fn jobs(&self) -> &Jobs {
+        &self.jobs
     }
 
     /// The guard.

@@ -1,11 +1,13 @@
 //! The command line: one file per subcommand, and what they share.
 
+mod age;
 mod approvals;
 mod approve;
 mod audit;
 mod call;
 mod demo;
 mod export;
+mod exports;
 mod policy;
 mod serve;
 mod terminal;
@@ -66,6 +68,8 @@ enum Command {
     Call(call::Options),
     /// Export a library to a file, with a progress bar
     Export(export::Options),
+    /// List, verify and remove finished exports
+    Exports(exports::Options),
     /// List the calls that wait for a person
     Approvals(approvals::Options),
     /// Approve a call that waits for you, or decline it
@@ -159,6 +163,7 @@ async fn run(command: Command, settings: Settings, grant_is_named: bool) -> Resu
         Command::Tools(options) => tools::run(&options, settings),
         Command::Call(options) => call::run(options, settings).await,
         Command::Export(options) => export::run(options, settings).await,
+        Command::Exports(options) => exports::run(&options, settings),
         Command::Approvals(options) => approvals::run(options, settings).await,
         Command::Approve(options) => approve::run(options, settings).await,
         Command::Audit(options) => audit::run(options, settings, grant_is_named).await,

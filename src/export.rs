@@ -9,8 +9,12 @@
 //! * Memory does not grow with the library: a page at a time goes from Plex's XML to the file ([`job`]).
 
 pub mod directory;
+mod encoder;
+pub mod index;
 pub mod job;
+pub mod layout;
 pub mod name;
+mod source;
 pub mod writer;
 
 use crate::plex::error::PlexError;
@@ -33,6 +37,9 @@ pub enum ExportError {
     /// There is something of that name already.
     #[error("{0} exists already: choose another outputPath, or set overwrite to replace it")]
     Exists(String),
+    /// Someone is writing to that name, perhaps another process.
+    #[error("another export to {0} is running: wait for its end or choose another outputPath")]
+    Busy(String),
     /// There is something of that name that can't be replaced.
     #[error("{0} is not a file: choose another outputPath")]
     NotAFile(String),
@@ -66,23 +73,45 @@ pub enum ExportError {
     GivenUp,
     /// A cap of the policy was reached.
     #[error(
-        "the export was stopped at the policy's limit of {limit} {of}, and nothing was kept: raise exports.{key} or export less"
+        "the export was stopped at the policy's limit of {limit} {}, and nothing was kept: raise exports.{key} or export less",
+        unit(key)
     )]
     Cap {
         /// The cap's key in the policy.
         key: &'static str,
         /// Its value.
         limit: u64,
-        /// Its unit.
-        of: &'static str,
     },
 }
 
+/// What a cap counts.
+fn unit(key: &str) -> &'static str {
+    match key {
+        "max_items" => "items",
+        "max_files" => "files",
+        "max_seconds" => "seconds",
+        "min_free_bytes" => "free bytes on the disk",
+        "max_total_bytes" => "bytes in the exports directory",
+        _ => "bytes",
+    }
+}
+
 impl ExportError {
+    /// The cap that this key of the policy's `[exports]` sets was reached.
+    pub fn cap(key: &'static str, limit: u64) -> Self {
+        Self::Cap { key, limit }
+    }
+
+    /// Whether an export that was cut so is worth going on with: nothing about it has to change first.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Plex(_) | Self::GivenUp)
+    }
+
     /// The stable code that clients see.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Exists(_) => "already_exists",
+            Self::Busy(_) => "busy",
             Self::NotThere(_) => "not_found",
             Self::TooLarge { .. } | Self::Name(_) | Self::NotAFile(_) | Self::NotAFolder(_) => "invalid_argument",
             Self::Directory { .. } | Self::Write(_) => "not_writable",

@@ -84,6 +84,9 @@ pub struct Request<'a> {
     /// The arguments as they were decoded, defaults filled in; or what the decoder says is wrong with them, which is not
     /// recorded because it may quote them.
     pub arguments: Result<&'a Map<String, Value>, &'a str>,
+    /// Whether it comes back for a call that was cleared and answered with how far it is: it takes nothing, and no limit is
+    /// looked at.
+    pub joins: bool,
     /// The session it came in.
     pub session: &'a str,
     /// What the client calls itself; no more than a claim.
@@ -242,8 +245,12 @@ impl Guard {
             Judgement::Admitted(verdict) | Judgement::Asks(verdict) => {
                 let permit = |stage| Permit::new(call, subject.tool, Arc::clone(&policy), person, stage);
                 if E::KIND != Kind::Read {
-                    let draft = self.look(draft, verdict, call, Amounts::default()).await;
-                    return draft.map(|draft| permit(Stage::Judged(draft))).map_err(NotAdmitted::Refused);
+                    let looked = if request.joins {
+                        Ok(draft)
+                    } else {
+                        self.look(draft, verdict, call, Amounts::default()).await
+                    };
+                    return looked.map(|draft| permit(Stage::Judged(draft))).map_err(NotAdmitted::Refused);
                 }
                 let permit = permit(Stage::Closed);
                 let about = match (verdict.action, request.arguments) {

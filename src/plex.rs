@@ -2,12 +2,14 @@
 
 mod attributes;
 pub mod change;
+pub mod csv;
 pub mod discover;
 pub mod error;
 pub mod fields;
 pub mod history;
 pub mod household;
 pub mod http;
+mod iso;
 pub mod items;
 pub mod json;
 pub mod lenient;
@@ -15,8 +17,9 @@ pub mod lookup;
 pub mod pager;
 pub mod playlists;
 pub mod posters;
-pub mod redaction;
+pub mod selection;
 pub mod sessions;
 pub mod stream;
+mod vocabulary;
 mod window;
 pub mod xml;

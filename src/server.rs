@@ -3,9 +3,11 @@
 mod approval;
 mod changes;
 mod completion;
+mod exports;
 mod frames;
 mod prompts;
 mod resources;
+mod tasks;
 
 use crate::{
     app::App,
@@ -16,19 +18,24 @@ use crate::{
 use rmcp::{
     ErrorData, RoleServer, ServerHandler, ServiceExt as _,
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult, ContentBlock,
-        CustomNotification, CustomRequest, CustomResult, GetPromptRequestParams, GetPromptResponse, Implementation,
-        ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-        ProgressNotificationParam, ProgressToken, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
-        ServerConfig, SubscriptionFilter, Tool, ToolAnnotations,
+        CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, CompleteRequestParams,
+        CompleteResult, ContentBlock, CustomNotification, CustomRequest, CustomResult, GetPromptRequestParams,
+        GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, ListPromptsResult,
+        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+        ProgressNotificationParam, ProgressToken, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
+        ServerCapabilities, ServerConfig, SubscriptionFilter, Tool, ToolAnnotations, UpdateTaskParams,
     },
     service::{NotificationContext, Peer, RequestContext, SubscriptionContext},
 };
 use std::{sync::Arc, time::Duration};
+use tasks::Tasks;
 use tokio::sync::watch;
 
 /// The least time between two progress notifications of one call.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long jobs have to clean up after themselves when the server stops.
+const STOP: Duration = Duration::from_secs(4);
 
 const INSTRUCTIONS: &str = "Looks after a Plex server. Start with get_libraries: other tools take a library's key as \
     libraryKey and an item's ratingKey. Lists are read page by page: where an answer holds nextOffset, pass it as offset. \
@@ -41,16 +48,20 @@ const INSTRUCTIONS: &str = "Looks after a Plex server. Start with get_libraries:
 pub struct Server {
     app: Arc<App>,
     session: Arc<str>,
+    tasks: Tasks,
 }
 
 /// Serves one client on standard input and output until it closes them.
 pub async fn serve_stdio(app: Arc<App>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let server = Server::new(app);
+    let server = Server::new(Arc::clone(&app));
     // A client that leaves before it has said anything is no failure.
     let (input, output) = rmcp::transport::stdio_pipes();
     match server.serve((frames::Frames::new(input), output)).await {
         Ok(running) => {
-            running.waiting().await?;
+            let ended = running.waiting().await;
+            // With the client gone there is nobody to come back for a job.
+            app.jobs().stop(STOP).await;
+            ended?;
             Ok(())
         }
         Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => Ok(()),
@@ -62,7 +73,11 @@ impl Server {
     /// A server for a new connection.
     pub fn new(app: Arc<App>) -> Self {
         let session = uuid::Uuid::now_v7().simple().to_string();
-        Self { app, session: session.into() }
+        Self { app, session: session.into(), tasks: Tasks::default() }
+    }
+
+    fn caller(&self, context: &RequestContext<RoleServer>) -> Caller {
+        Caller { cancelled: context.ct.clone(), ..Caller::new(&*self.session, client_name(context)) }
     }
 
     async fn answer(
@@ -70,8 +85,7 @@ impl Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let mut caller = Caller::new(&*self.session, client_name(&context));
-        caller.cancelled = context.ct.clone();
+        let mut caller = self.caller(&context);
         caller.person = approval::person(self.app.guard(), &request, &context);
         let shown = context
             .meta
@@ -83,24 +97,40 @@ impl Server {
             // It ends with the sender; the last state goes out before the answer.
             let _ = shown.await;
         }
-        match answer {
-            Ok(value) => Ok(CallToolResult::structured(value).into()),
-            // By the protocol's own error, as it wants it.
-            Err(error @ ToolError::Unknown(_)) => Err(ErrorData::invalid_params(error.to_string(), None)),
-            Err(error) => {
-                if let ToolError::Asks(question) = &error
-                    && let Some(asks) = approval::input_required(self.app.guard(), question)
-                {
-                    return Ok(asks.into());
-                }
-                // It may hold other people's text, as results do.
-                let (mut structured, mut text) = (error.structured(), error.to_string().into());
-                tools::text::clean(&mut structured);
-                tools::text::clean(&mut text);
-                let mut result = CallToolResult::structured_error(structured);
-                result.content = vec![ContentBlock::text(text.as_str().unwrap_or_default())];
-                Ok(result.into())
-            }
+        if let Err(error) = &answer
+            && let ToolError::Asks(question) = error
+            && let Some(asks) = approval::input_required(self.app.guard(), question)
+        {
+            return Ok(asks.into());
+        }
+        let mut result = result_of(answer)?;
+        if context.protocol_version().is_none_or(|version| version < ProtocolVersion::V_2025_06_18) {
+            // Clients of older protocols know no links.
+            result.content.retain(|block| !matches!(block, ContentBlock::ResourceLink(_)));
+        }
+        Ok(result.into())
+    }
+}
+
+/// What a client gets for what a call gave.
+fn result_of(answer: tools::Answer) -> Result<CallToolResult, ErrorData> {
+    match answer {
+        Ok(value) => {
+            let link = exports::link(&value);
+            let mut result = CallToolResult::structured(value);
+            result.content.extend(link);
+            Ok(result)
+        }
+        // By the protocol's own error, as it wants it.
+        Err(error @ ToolError::Unknown(_)) => Err(ErrorData::invalid_params(error.to_string(), None)),
+        Err(error) => {
+            // It may hold other people's text, as results do.
+            let (mut structured, mut text) = (error.structured(), error.to_string().into());
+            tools::text::clean(&mut structured);
+            tools::text::clean(&mut text);
+            let mut result = CallToolResult::structured_error(structured);
+            result.content = vec![ContentBlock::text(text.as_str().unwrap_or_default())];
+            Ok(result)
         }
     }
 }
@@ -116,6 +146,7 @@ impl ServerHandler for Server {
             .enable_resources()
             .enable_prompts()
             .enable_completions()
+            .enable_tasks()
             .build();
         ServerConfig::new(capabilities).with_server_info(about).with_instructions(INSTRUCTIONS)
     }
@@ -146,7 +177,31 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        if let Some(tool) = tools::find(&request.name).filter(|tool| tasks::wanted(tool, &context)) {
+            // What cancels the request would cancel the task as soon as it is answered.
+            let caller = Caller::new(&*self.session, client_name(&context));
+            let arguments = request.arguments.clone().unwrap_or_default();
+            if let Some(task) = self.tasks.begin(self, &self.session, caller, tool.name, arguments) {
+                return Ok(task.into());
+            }
+        }
         self.answer(request, context).await
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        self.tasks.get(&self.session, &request.task_id).map(GetTaskResult::new)
+    }
+
+    async fn update_task(&self, request: UpdateTaskParams, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        self.tasks.update(&self.session, &request.task_id)
+    }
+
+    async fn cancel_task(&self, request: CancelTaskParams, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        self.tasks.cancel(&self.session, &request.task_id)
     }
 
     async fn list_resources(
@@ -275,14 +330,17 @@ async fn show_progress(peer: Peer<RoleServer>, token: ProgressToken, mut progres
         shown = now;
         #[expect(clippy::cast_precision_loss, reason = "the protocol counts in floats")]
         let (items, total) = (now.items as f64, now.total.map(|total| total as f64));
-        let written = if now.bytes > 0 { format!(", {:.1} MB", megabytes(now.bytes)) } else { String::new() };
-        let message = format!("{} items{written}", now.items);
-        let mut note = ProgressNotificationParam::new(token.clone(), items).with_message(message);
+        let mut note = ProgressNotificationParam::new(token.clone(), items).with_message(described_progress(&now));
         note.total = total;
         if peer.notify_progress(note).await.is_err() {
             return;
         }
     }
+}
+
+fn described_progress(now: &Progress) -> String {
+    let written = if now.bytes > 0 { format!(", {:.1} MB", megabytes(now.bytes)) } else { String::new() };
+    format!("{} items{written}", now.items)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]

@@ -12,6 +12,7 @@ pub mod edit;
 pub mod error;
 pub mod filters;
 pub mod guard;
+pub mod jobs;
 pub mod library;
 pub mod listing;
 pub mod playlists;
@@ -28,10 +29,16 @@ use arguments::ArgumentErrors;
 use call::{Call, Caller};
 use error::ToolError;
 use futures_util::{FutureExt as _, future::BoxFuture};
+use jobs::{Place, Running, Waited};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
-use std::{future::Future, panic::AssertUnwindSafe, sync::LazyLock, time::Duration};
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 /// Every group of tools.
 pub const GROUPS: &[&[ToolDef]] =
@@ -51,6 +58,8 @@ pub trait Tool: JsonSchema + 'static {
     const ALSO: &'static [(&'static str, &'static str)] = &[];
     /// How long a call may take.
     const TIME_LIMIT: Duration = Duration::from_secs(60);
+    /// Whether its work may outlive its answer; then it says how long a call waits, and what is answered meanwhile.
+    const LASTS: bool = false;
     /// What a call may do: `Read`, `Write` or `Destroy`.
     type Effect: Effect;
     /// The arguments. Unknown ones are refused; the doc comments are what the model reads.
@@ -63,11 +72,22 @@ pub trait Tool: JsonSchema + 'static {
         call: &Call<'_, Self::Effect>,
         args: Self::Args,
     ) -> impl Future<Output = Result<Self::Out, ToolError>> + Send;
+
+    /// Of a tool that lasts: how long a call with these arguments waits for it.
+    fn patience(_: &Self::Args) -> Option<Duration> {
+        None
+    }
+
+    /// What is answered while that work goes on.
+    fn running(_: Running) -> Option<Self::Out> {
+        None
+    }
 }
 
-type Handler = for<'a> fn(&'a App, &'static ToolInfo, &'a Caller, Map<String, Value>) -> BoxFuture<'a, Answer>;
+type Handler = for<'a> fn(&'a Arc<App>, &'static ToolInfo, &'a Caller, Map<String, Value>) -> BoxFuture<'a, Answer>;
 type Decodes = fn(&Map<String, Value>) -> Result<(), ArgumentErrors>;
-type Answer = Result<Value, ToolError>;
+/// What a call gives.
+pub type Answer = Result<Value, ToolError>;
 
 /// A tool's entry in the list of its group.
 pub struct ToolDef {
@@ -76,6 +96,7 @@ pub struct ToolDef {
     kind: Kind,
     service: Service,
     idempotent: bool,
+    lasts: bool,
     also: &'static [(&'static str, &'static str)],
     describe: fn() -> schema::Described,
     decodes: Decodes,
@@ -91,6 +112,7 @@ impl ToolDef {
             kind: <T::Effect as Effect>::KIND,
             service: T::SERVICE,
             idempotent: T::IDEMPOTENT,
+            lasts: T::LASTS,
             also: T::ALSO,
             describe: schema::describe::<T>,
             decodes: |map| decode::<T::Args>(map).map(drop),
@@ -115,6 +137,8 @@ pub struct ToolInfo {
     pub subject: Subject,
     /// Whether the same call again changes nothing more.
     pub idempotent: bool,
+    /// Whether its work may outlive its answer.
+    pub lasts: bool,
     /// What the model reads.
     pub description: String,
     /// JSON schema of the arguments.
@@ -138,6 +162,7 @@ static TOOLS: LazyLock<Vec<ToolInfo>> = LazyLock::new(|| {
                 title: def.title,
                 subject: def.subject(),
                 idempotent: def.idempotent,
+                lasts: def.lasts,
                 description: described.description,
                 input: described.input,
                 output: described.output,
@@ -159,8 +184,11 @@ pub fn find(name: &str) -> Option<&'static ToolInfo> {
     all().iter().find(|tool| tool.name == name)
 }
 
+/// What the policy and the ledger know the reading of an export's resource by. There is no tool of that name.
+pub const READ_EXPORT: Subject = Subject { tool: "read_export", kind: Kind::Read, service: Service::Plex };
+
 static SUBJECTS: LazyLock<Vec<Subject>> =
-    LazyLock::new(|| GROUPS.iter().copied().flatten().map(ToolDef::subject).collect());
+    LazyLock::new(|| GROUPS.iter().copied().flatten().map(ToolDef::subject).chain([READ_EXPORT]).collect());
 
 /// What the policy knows of the tools. Schemas are made only where one of its conditions looks at an argument, so that a
 /// start need not wait for them.
@@ -178,7 +206,7 @@ impl ToolInfo {
 }
 
 /// Runs a call to its end, which is a result or an error, and a row of the ledger.
-pub async fn call(app: &App, caller: &Caller, tool: &str, arguments: Map<String, Value>) -> Answer {
+pub async fn call(app: &Arc<App>, caller: &Caller, tool: &str, arguments: Map<String, Value>) -> Answer {
     if let Some(tool) = find(tool) {
         return (tool.handle)(app, tool, caller, arguments).await;
     }
@@ -190,7 +218,7 @@ pub async fn call(app: &App, caller: &Caller, tool: &str, arguments: Map<String,
 
 /// The handler of every tool: decode, admit, run with a time limit, settle.
 fn handle<'a, T: Tool>(
-    app: &'a App,
+    app: &'a Arc<App>,
     info: &'static ToolInfo,
     caller: &'a Caller,
     given: Map<String, Value>,
@@ -199,43 +227,90 @@ fn handle<'a, T: Tool>(
         let given = arguments::renamed(given, T::ALSO);
         let read = arguments::read(&info.input, given).and_then(|map| Ok((decode::<T::Args>(&map)?, map)));
         let text = read.as_ref().err().map(ToString::to_string);
+        let job = read
+            .as_ref()
+            .ok()
+            .filter(|_| T::LASTS)
+            .and_then(|(args, map)| Some((T::patience(args)?, jobs::key(info.name, map))));
+        let job = job.map(|(patience, key)| (patience, app.jobs.place(key)));
         let request = Request {
             subject: info.subject,
             arguments: read.as_ref().map(|(_, map)| map).map_err(|_| text.as_deref().unwrap_or_default()),
+            joins: matches!(job, Some((.., Place::Joins(_)))),
             session: &caller.session,
             client: caller.client.as_deref(),
         };
         let admitted = app.guard.admit_for::<T::Effect>(request, caller.person.clone()).await;
-        let ((mut args, map), mut permit) = match (read, admitted) {
+        if let (Err(_), Some((_, Place::Joins(job)))) = (&admitted, &job) {
+            job.leave();
+        }
+        let ((args, map), permit) = match (read, admitted) {
             (Ok(read), Ok(permit)) => (read, permit),
             (_, Err(NotAdmitted::Hidden(_))) => return Err(ToolError::Unknown(info.name.to_owned())),
             (_, Err(NotAdmitted::Refused(refusal))) => return Err(refusal.into()),
             (Err(errors), _) => return Err(errors.into()),
             (Ok(_), Err(NotAdmitted::InvalidArguments(_))) => return Err(ToolError::Internal),
         };
-        let (call, result) = loop {
-            // Between two runs, since nothing of a call runs, and no place is taken, while a person thinks. What the call is
-            // about is looked up anew afterwards.
-            permit = consult(app, caller, permit).await?;
-            let call = Call::new(app, permit, caller);
-            let work = async {
-                let _place = app.place(info.subject.kind).await;
-                T::run(&call, args).await
-            };
-            let result = run_guarded(caller, T::TIME_LIMIT, work).await;
-            if !call.asks() {
-                break (call, result);
-            }
-            permit = call.into_permit();
-            args = decode(&map)?;
+        let Some((patience, place)) = job else {
+            return course::<T>(app, info, caller, (args, map), permit).await;
         };
-        let settlement = call.settlement(outcome(result.as_ref().err(), info.subject.kind));
-        finish(app, call, settlement).await;
-        let mut value = serde_json::to_value(result?).map_err(|_| ToolError::Internal)?;
-        text::clean(&mut value);
-        Ok(value)
+        let patience = Some(patience).filter(|_| !caller.waits_to_end);
+        let waited = match place {
+            Place::Begins(begun) => {
+                let (app, caller_of_job) = (Arc::clone(app), begun.caller(caller));
+                let course = async move { course::<T>(&app, info, &caller_of_job, (args, map), permit).await };
+                begun.run(course.boxed(), caller, patience).await
+            }
+            Place::Joins(job) => {
+                let waited = app.jobs.join(&job, caller, patience).await;
+                let error = if let Waited::Ended(Err(error)) = &waited { Some(error) } else { None };
+                let call = Call::new(app, permit, caller);
+                let settlement = call.settlement(outcome(error, info.subject.kind));
+                finish(app, call, settlement).await;
+                waited
+            }
+        };
+        match waited {
+            Waited::Ended(answer) => answer,
+            Waited::Running(running) => answered(T::running(running)),
+        }
     }
     .boxed()
+}
+
+/// The course of a call that was let in, to its end.
+async fn course<T: Tool>(
+    app: &App,
+    info: &'static ToolInfo,
+    caller: &Caller,
+    (mut args, map): (T::Args, Map<String, Value>),
+    mut permit: Permit<T::Effect>,
+) -> Answer {
+    let (call, result) = loop {
+        // Between two runs, since nothing of a call runs, and no place is taken, while a person thinks. What the call is
+        // about is looked up anew afterwards.
+        permit = consult(app, caller, permit).await?;
+        let call = Call::new(app, permit, caller);
+        let work = async {
+            let _place = app.place(info.subject.kind).await;
+            T::run(&call, args).await
+        };
+        let result = run_guarded(caller, T::TIME_LIMIT, work).await;
+        if !call.asks() {
+            break (call, result);
+        }
+        permit = call.into_permit();
+        args = decode(&map)?;
+    };
+    let settlement = call.settlement(outcome(result.as_ref().err(), info.subject.kind));
+    finish(app, call, settlement).await;
+    answered(result?)
+}
+
+fn answered(result: impl Serialize) -> Answer {
+    let mut value = serde_json::to_value(result).map_err(|_| ToolError::Internal)?;
+    text::clean(&mut value);
+    Ok(value)
 }
 
 /// Waits for the person whom a call asks, if it does, as long as the client waits for the call.

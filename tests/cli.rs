@@ -65,7 +65,19 @@ async fn help_tells_of_every_subcommand_and_no_secret() {
         assert!(long.contains(part), "{part} is missing in: {long}");
     }
     let export = home.run(&["help", "export"]).await.done();
-    for part in ["<LIBRARY>", "--type", "--output", "--detail", "--page-size", "--overwrite", "--plex-url"] {
+    for part in [
+        "[LIBRARY]",
+        "--collection",
+        "--playlist",
+        "--type",
+        "--format",
+        "--fields",
+        "--output",
+        "--detail",
+        "--page-size",
+        "--overwrite",
+        "--plex-url",
+    ] {
         assert!(export.contains(part), "{part} is missing in: {export}");
     }
     assert!(!long.contains(TOKEN) && !export.contains(TOKEN), "help shows the values of variables");

@@ -49,7 +49,11 @@ fn differ(path: &str, ours: &Value, theirs: &Value, found: &mut Vec<String>) {
 async fn a_full_export_holds_what_plexs_own_json_does() {
     let (plex, home) = home(movies(730)).await;
     let client = home.connect().await;
-    let result = client.call("export_library", json!({"libraryKey": "1", "outputPath": "a/films.json"})).await;
+    let given = json!({"libraryKey": "1", "outputPath": "a/films.json"});
+    let answer = client.try_call("export_library", given).await.unwrap();
+    let link = answer.content.iter().find_map(|block| block.as_resource_link()).expect("a link to the file").clone();
+    let result = answer.structured_content.unwrap();
+    assert_eq!((link.uri.as_str(), link.size), ("plex-export:///a/films.json", result["bytes"].as_u64()));
     let expected = as_plex_json(&plex, "/library/sections/1/all?includeGuids=1&sort=addedAt:asc").await;
     let expected = expected["Metadata"].as_array().unwrap();
     let exported = home.exported("a/films.json");
@@ -73,8 +77,9 @@ async fn a_full_export_holds_what_plexs_own_json_does() {
     assert_eq!(
         result,
         json!({
-            "exported": true, "libraryKey": "1", "library": "Movies", "type": "movie", "detail": "full",
-            "outputPath": "a/films.json", "totalExported": 730, "totalSize": 730, "complete": true,
+            "status": "finished", "exported": true, "libraryKey": "1", "library": "Movies", "type": "movie",
+            "detail": "full", "format": "json", "outputPath": "a/films.json",
+            "resource": "plex-export:///a/films.json", "totalExported": 730, "totalSize": 730, "complete": true,
             "changedDuringExport": false, "bytes": bytes.len(), "sha256": digest,
         })
     );
@@ -298,19 +303,20 @@ async fn what_a_killed_export_left_is_swept_at_the_next_start_and_a_running_one_
     let deviations =
         Deviations { delay: Some(Duration::from_millis(100)), page_cap: Some(50), ..Deviations::default() };
     let (_plex, home) = home(deviating(100_000, deviations)).await;
+    let parts = |home: &Home| home.files().iter().filter(|name| name.ends_with(".part")).count();
     let begin = async |home: &Home| {
         let mut raw = home.raw();
         raw.initialize("2025-11-25").await;
         let arguments = json!({"libraryKey": "1", "outputPath": "deep/er/out.json"});
         raw.begin("tools/call", json!({"name": "export_library", "arguments": arguments})).await;
-        while home.files().is_empty() {
+        while parts(home) == 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         raw
     };
     let mut killed = begin(&home).await;
     killed.child.kill().await.unwrap();
-    assert_eq!(home.files().len(), 1);
+    assert_eq!(parts(&home), 1);
     let left = home.files();
     let running = home.connect().await;
     running.call("get_libraries", json!({})).await;
@@ -324,7 +330,7 @@ async fn what_a_killed_export_left_is_swept_at_the_next_start_and_a_running_one_
     running.close().await;
     // The command line sweeps, too.
     begin(&home).await.child.kill().await.unwrap();
-    assert_eq!(home.files().len(), 1);
+    assert_eq!(parts(&home), 1);
     assert_eq!(home.run(&["export", "5", "--output", "empty.json"]).await.code, 0);
     assert_eq!(home.files(), ["empty.json"]);
     fs::remove_file(home.exports().join("empty.json")).unwrap();
@@ -350,6 +356,7 @@ async fn the_policys_caps_stop_an_export_and_redacted_fields_never_reach_the_dis
         ("max_bytes = 100_000", "limit of 100000 bytes"),
         ("max_files = 1", "limit of 1 files"),
         ("min_free_bytes = 1_000_000_000_000_000", "limit of 1000000000000000 free bytes"),
+        ("max_total_bytes = 300_000", "limit of 300000 bytes in the exports directory"),
     ] {
         home.policy(&format!("version = \"1\"\ndefault = \"allow\"\n[exports]\n{cap}\n"));
         let client = home.connect().await;

@@ -42,7 +42,9 @@ async fn cancel(raw: &mut Raw, tool: &str, arguments: Value, has_begun: impl Fn(
 /// The ledger's files, byte by byte.
 fn ledger_bytes(dir: &Path) -> Vec<u8> {
     let files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
-    let ledger = files.filter(|file| file.file_name().to_str().unwrap().starts_with("ledger.db"));
+    // The list of exports has their names, which stand in the exports directory, too.
+    let is_ledger = |name: &str| name.starts_with("ledger.db") && name != "ledger.db.exports";
+    let ledger = files.filter(|file| is_ledger(file.file_name().to_str().unwrap()));
     ledger.flat_map(|file| fs::read(file.path()).unwrap()).collect()
 }
 

@@ -59,7 +59,7 @@ async fn hammer() {
     let arguments = serde_json::Map::new();
     // Where no number is given it goes on until it is killed.
     for _ in 0..attempts().unwrap_or(u64::MAX) {
-        let request = Request { subject: SEARCH, arguments: Ok(&arguments), session: "s", client: None };
+        let request = Request { subject: SEARCH, arguments: Ok(&arguments), joins: false, session: "s", client: None };
         let before = clock.now().uptime_ns;
         match guard.admit::<Read>(request).await {
             Ok(permit) => {

@@ -265,7 +265,7 @@ async fn a_cancelled_export_stops_and_leaves_nothing() {
             break;
         }
     }
-    assert_eq!(home.files().len(), 1, "the temporary file: {:?}", home.files());
+    assert!(!home.files().is_empty(), "the temporary file");
     let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}});
     raw.send(&cancel.to_string()).await;
     // The server still answers other calls, and stops asking Plex for pages.

@@ -770,7 +770,8 @@ async fn a_resource_is_what_its_tool_answers_and_reading_it_is_a_call() {
     let policy = read(&client, "plex://policy").await.unwrap();
     assert_eq!(policy["grant"], "default");
     let templates = client.service.list_all_resource_templates().await.unwrap();
-    assert_eq!(templates.iter().map(|one| one.uri_template.as_str()).collect::<Vec<_>>(), ["plex://library/{key}"]);
+    let templates: Vec<_> = templates.iter().map(|one| one.uri_template.as_str()).collect();
+    assert_eq!(templates, ["plex://library/{key}", "plex-export:///{+name}{?offset,length}"]);
     let items = read(&client, "plex://library/1").await.unwrap();
     assert_eq!(items, client.call("get_library_items", json!({"libraryKey": "1"})).await);
     for (uri, says) in [
@@ -796,7 +797,7 @@ async fn a_resource_is_what_its_tool_answers_and_reading_it_is_a_call() {
 async fn what_the_policy_refuses_is_no_resource_either() {
     let (plex, home) = home(Options::default()).await;
     home.policy(
-        "version = \"1\"\ndefault = \"allow\"\nhide = [\"get_library_items\"]\n[tools.get_libraries]\naction = \"deny\"\n",
+        "version = \"1\"\ndefault = \"allow\"\nhide = [\"get_library_items\", \"read_export\"]\n[tools.get_libraries]\naction = \"deny\"\n",
     );
     let client = home.connect().await;
     assert!(client.service.list_all_resource_templates().await.unwrap().is_empty());

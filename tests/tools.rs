@@ -410,7 +410,7 @@ async fn calls_written_for_the_public_server_are_taken() {
         }
         // Whatever else we require would break calls that leave it out.
         let ours: BTreeSet<_> = input["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        assert_eq!(ours, required, "{}", public.tool);
+        assert!(ours.is_subset(&required), "{} requires {ours:?}", public.tool);
         let has_types = public.arguments.contains(&"type");
         if let Some(types) = input["properties"]["type"]["enum"].as_array().filter(|_| has_types) {
             assert!(TYPES.iter().all(|kind| types.contains(&json!(kind))), "{}: {types:?}", public.tool);

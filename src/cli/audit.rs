@@ -1,11 +1,10 @@
 //! `plex-mcp audit`: looking at the ledger, checking it, and deleting old rows.
 
-mod age;
 mod show;
 mod stats;
 mod verify;
 
-use super::{Failure, say};
+use super::{Failure, age, say};
 use crate::{
     config::{Config, Settings},
     guard::{Audit, Decision, Ledger, LedgerError},

@@ -26,10 +26,12 @@ pub(super) async fn run(options: Options, settings: Settings) -> Result<(), Fail
     Ok(())
 }
 
-/// A caller that Ctrl-C cancels, and that asks whoever sits at the terminal.
+/// A caller that Ctrl-C cancels, that asks whoever sits at the terminal, and that waits for jobs to their end.
 pub(super) fn caller() -> Caller {
     let mut caller = Caller::new("cli", Some("plex-mcp command line".into()));
     caller.person = terminal::person();
+    // Nobody would be there when a job ended later.
+    caller.waits_to_end = true;
     let cancelled = caller.cancelled.clone();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {

@@ -4,31 +4,45 @@ use super::{Failure, call::caller, say, start};
 use crate::{
     app::App,
     config::Settings,
-    export::job::Progress,
+    export::{job::Progress, name::ExportName, writer::Format},
     tools::{self, call::Caller},
 };
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Map;
 use std::{
     fmt,
     io::{self, Write as _},
+    sync::Arc,
 };
 use tokio::sync::watch;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// The library's name or key
-    library: String,
+    #[arg(required_unless_present_any = ["collection", "playlist"], conflicts_with_all = ["collection", "playlist"])]
+    library: Option<String>,
+    /// In place of a library: the key of a collection
+    #[arg(long, value_name = "KEY", conflicts_with = "playlist")]
+    collection: Option<String>,
+    /// In place of a library: the key of a playlist
+    #[arg(long, value_name = "KEY")]
+    playlist: Option<String>,
     /// Items of this type (movie, show, season, episode, artist, album, track, photo, collection)
     #[arg(long = "type", value_name = "TYPE")]
     kind: Option<String>,
     /// Where to write, relative to the exports directory
     #[arg(long, short, value_name = "PATH")]
     output: Option<String>,
-    /// summary, or full: all that Plex's listing holds
+    /// summary; full: all that Plex's listing holds; or deep: all that Plex tells of each item
     #[arg(long, value_name = "DETAIL", default_value = "full")]
     detail: String,
+    /// Only these fields, such as title,year,Media.Part.file
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    fields: Vec<String>,
+    /// json, ndjson or csv
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<String>,
     /// Items a request to Plex
     #[arg(long, value_name = "N", default_value_t = 500)]
     page_size: u64,
@@ -37,18 +51,41 @@ pub(super) struct Options {
     overwrite: bool,
 }
 
+impl Options {
+    /// What the file looks like: as its name says, if nothing else does.
+    fn format(&self) -> String {
+        let by_name = || self.output.as_ref().and_then(|output| ExportName::parse_any(output));
+        let named = || by_name().map(|(_, format)| format.extension().to_owned());
+        self.format.clone().or_else(named).unwrap_or_else(|| Format::default().extension().to_owned())
+    }
+}
+
 pub(super) async fn run(options: Options, settings: Settings) -> Result<(), Failure> {
     let app = start(settings)?;
-    let caller = caller();
-    let key = library_key(&app, &caller, &options.library).await?;
+    // What was written of an export that is cut stays, and the same command goes on from there.
+    let caller = Caller { resumes: true, ..caller() };
+    let key = match &options.library {
+        Some(library) => Some(library_key(&app, &caller, library).await?),
+        None => None,
+    };
     let mut arguments = Map::from_iter([
-        ("libraryKey".to_owned(), Value::from(key)),
-        ("detail".to_owned(), options.detail.into()),
+        ("detail".to_owned(), options.detail.clone().into()),
+        ("format".to_owned(), options.format().into()),
         ("pageSize".to_owned(), options.page_size.into()),
         ("overwrite".to_owned(), options.overwrite.into()),
     ]);
-    arguments.extend(options.kind.map(|kind| ("type".to_owned(), kind.into())));
-    arguments.extend(options.output.map(|output| ("outputPath".to_owned(), output.into())));
+    for (name, value) in [
+        ("libraryKey", key),
+        ("collectionKey", options.collection),
+        ("playlistId", options.playlist),
+        ("type", options.kind),
+        ("outputPath", options.output),
+    ] {
+        arguments.extend(value.map(|value| (name.to_owned(), value.into())));
+    }
+    if !options.fields.is_empty() {
+        arguments.insert("fields".into(), options.fields.into());
+    }
     let bar = bar();
     let shown = tokio::spawn(show(bar.clone(), caller.progress.subscribe()));
     let result = tools::call(&app, &caller, "export_library", arguments).await;
@@ -68,7 +105,7 @@ pub(super) async fn run(options: Options, settings: Settings) -> Result<(), Fail
 }
 
 /// The key of the library that is called `name`, or `name` itself if it is a key.
-async fn library_key(app: &App, caller: &Caller, name: &str) -> Result<String, Failure> {
+async fn library_key(app: &Arc<App>, caller: &Caller, name: &str) -> Result<String, Failure> {
     if name.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(name.to_owned());
     }
@@ -98,12 +135,18 @@ pub(super) struct Exported {
     sha256: String,
     seconds: f64,
     complete: bool,
+    #[serde(default)]
+    items_resumed: u64,
 }
 
 impl fmt::Display for Exported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { items, bytes, seconds, sha256, .. } = self;
-        write!(f, "{items} items, {} in {seconds} s, SHA-256 {sha256}", HumanBytes(*bytes))
+        let Self { items, bytes, seconds, sha256, items_resumed, .. } = self;
+        write!(f, "{items} items, ")?;
+        if *items_resumed > 0 {
+            write!(f, "{items_resumed} of them from an earlier run that was cut, ")?;
+        }
+        write!(f, "{} in {seconds} s, SHA-256 {sha256}", HumanBytes(*bytes))
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Detail {
     pub(crate) full: bool,
     pub(crate) chapters: bool,
     pub(crate) markers: bool,
+    /// Trailers and the like.
+    pub(crate) extras: bool,
     /// The library that an item is in, as answers tell that are not about one library.
     pub(crate) located: bool,
     /// Who plays it, where and how.

@@ -2,10 +2,12 @@
 
 use crate::demo::catalog::{Forest, Place};
 use crate::demo::describe::{Scene, tag_id};
-use crate::demo::encode::{Encoder, Piece, Tag};
+use crate::demo::encode::{Encoder, Piece, Tag, VIDEO};
 use crate::demo::sections::section;
 use crate::demo::titles::Phrase;
 
+/// Keys of extras lie above all others.
+const EXTRAS: u64 = 9_000_000_000;
 const MEDIA: Tag = Tag::list("Media");
 const PART: Tag = Tag::list("Part");
 const STREAM: Tag = Tag::list("Stream");
@@ -279,6 +281,32 @@ pub(crate) fn chapters(scene: &Scene<'_>, out: &mut Encoder, duration: u64) {
             out.close();
         }
     }
+}
+
+/// Writes an item's trailer where it was asked for.
+pub(crate) fn extras(scene: &Scene<'_>, out: &mut Encoder, place: Place) {
+    if !scene.detail.full || !scene.detail.extras {
+        return;
+    }
+    let id = EXTRAS + place.key();
+    out.open(Tag::object("Extras"));
+    out.number("size", 1);
+    out.open(VIDEO);
+    out.joined("ratingKey", &[Piece::Number(id)]);
+    out.text("type", "clip");
+    out.text("subtype", "trailer");
+    out.text("title", "Trailer");
+    out.number("extraType", 1);
+    out.number("duration", 120_000);
+    out.open(MEDIA);
+    out.number("id", id);
+    out.text("videoResolution", "1080");
+    out.open(PART);
+    part(scene, out, place, id, 120_000, ("mp4", " - Trailer"));
+    out.close();
+    out.close();
+    out.close();
+    out.close();
 }
 
 /// Writes the colours that clients draw behind an item.

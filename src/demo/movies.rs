@@ -172,6 +172,7 @@ pub(crate) fn describe(scene: &Scene<'_>, out: &mut Encoder, n: u64) {
     }
     media::roles(scene, out, place, &base_tags(seed, n, "actor"));
     media::chapters(scene, out, duration(scene.catalog, place));
+    media::extras(scene, out, place);
     scene.session(out);
     scene.locked(out, place);
     out.close();

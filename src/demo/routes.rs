@@ -267,6 +267,7 @@ impl Library {
                     guids: true,
                     chapters: request.query.flag("includeChapters"),
                     markers: request.query.flag("includeMarkers"),
+                    extras: request.query.flag("includeExtras"),
                     ..Detail::default()
                 };
                 listing.section = places.first().and_then(|place| section(place.section()));

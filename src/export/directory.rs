@@ -1,22 +1,41 @@
 //! The exports directory: opened once, and everything happens beneath its handle.
 
-use super::{ExportError, name::ExportName};
+mod cut;
+mod lock;
+mod pending;
+mod sweep;
+mod temporary;
+
+pub use cut::{Cut, Resumed};
+pub use pending::Pending;
+
+use super::{
+    ExportError,
+    index::{Index, Record},
+    name::ExportName,
+    writer::{Format, hexadecimal},
+};
 use crate::guard::{Cleared, ExportCaps};
-use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
+use cap_fs_ext::DirExt as _;
 use cap_std::{
     ambient_authority,
-    fs::{Dir, DirBuilder, OpenOptions},
+    fs::{Dir, DirBuilder},
 };
+use cut::StateFile;
+use lock::{NameLock, open_own};
+use pending::{Caps, check_free_bytes};
+use sha2::{Digest as _, Sha256};
 use std::{
-    fs::{File, TryLockError},
-    io::{self, ErrorKind, Read as _, Write},
+    collections::HashMap,
+    fs::File,
+    io::{self, ErrorKind, Read as _},
     ops::ControlFlow,
     path::{Path, PathBuf},
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Mutex,
+    time::SystemTime,
 };
+use sweep::{for_each_file, sweep};
+use temporary::Temporary;
 
 const TEMPORARY_PREFIX: &str = ".plex-mcp-";
 const TEMPORARY_SUFFIX: &str = ".part";
@@ -41,6 +60,7 @@ pub enum IfTaken {
 #[derive(Debug)]
 pub struct Exports {
     path: PathBuf,
+    index: Index,
     root: Mutex<Option<Root>>,
 }
 
@@ -51,14 +71,19 @@ struct Root {
 }
 
 impl Exports {
-    /// The directory at `path`; nothing is opened yet.
-    pub fn new(path: PathBuf) -> Self {
-        Self { path, root: Mutex::new(None) }
+    /// The directory at `path`, and where what is finished in it is noted; nothing is opened yet.
+    pub fn new(path: PathBuf, index: Index) -> Self {
+        Self { path, index, root: Mutex::new(None) }
     }
 
     /// The path as it was configured.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What was exported.
+    pub fn index(&self) -> &Index {
+        &self.index
     }
 
     /// Sweeps what killed exports left, if the directory is there, and tries whether it can be written to.
@@ -88,58 +113,110 @@ impl Exports {
         }
     }
 
-    /// Begins an export: makes the folders and a temporary file in them.
+    /// Begins an export: makes the folders and a temporary file in them. With a subject it goes on where an export of the
+    /// same subject to the same name was cut, if there is one.
     ///
     /// Without a clearance there is no file:
     ///
     /// ```
     /// use plex_mcp::{export::{directory::{Exports, IfTaken}, name::ExportName}, guard::{Cleared, ExportCaps}};
-    /// fn begin(exports: &Exports, cleared: &Cleared<'_>, name: ExportName, caps: &ExportCaps) {
-    ///     let pending = exports.create(cleared, name, IfTaken::Refuse, caps);
+    /// fn begin(exports: &Exports, cleared: &Cleared<'_>, name: &ExportName, caps: &ExportCaps) {
+    ///     let pending = exports.create(cleared, name, IfTaken::Refuse, caps, None);
     /// }
     /// ```
     /// ```compile_fail,E0061
     /// use plex_mcp::{export::{directory::{Exports, IfTaken}, name::ExportName}, guard::ExportCaps};
-    /// fn begin(exports: &Exports, name: ExportName, caps: &ExportCaps) {
-    ///     let pending = exports.create(name, IfTaken::Refuse, caps);
+    /// fn begin(exports: &Exports, name: &ExportName, caps: &ExportCaps) {
+    ///     let pending = exports.create(name, IfTaken::Refuse, caps, None);
     /// }
     /// ```
     pub fn create(
         &self,
         _cleared: &Cleared<'_>,
-        name: ExportName,
+        name: &ExportName,
         if_taken: IfTaken,
         caps: &ExportCaps,
+        subject: Option<&str>,
     ) -> Result<Pending, ExportError> {
         let root = self.open()?;
-        let cap = |key, limit, of| Err(ExportError::Cap { key, limit, of });
-        if fs4::available_space(&root.canonical).is_ok_and(|free| free < caps.min_free_bytes) {
-            return cap("min_free_bytes", caps.min_free_bytes, "free bytes on the disk");
-        }
+        check_free_bytes(&root, caps.min_free_bytes)?;
+        let (name, lock) = take_name(&root, name, if_taken)?;
         let Some(dir) = root.folder(&name, true)? else { return Err(ExportError::NotAFolder(name.to_string())) };
         check_free(&dir, &name, if_taken)?;
-        let replaces = if_taken == IfTaken::Replace && dir.symlink_metadata(name.file()).is_ok();
-        if !replaces && has_files(&root.dir, caps.max_files) {
-            return cap("max_files", caps.max_files, "files");
+        let replaced = (if_taken == IfTaken::Replace).then(|| dir.symlink_metadata(name.file()).ok()).flatten();
+        let held = Held::count(&root.dir);
+        if replaced.is_none() && held.files >= caps.max_files {
+            return Err(ExportError::cap("max_files", caps.max_files));
         }
+        let kept_bytes = held.bytes.saturating_sub(replaced.map_or(0, |replaced| replaced.len()));
+        let most_bytes = caps.max_total_bytes.saturating_sub(kept_bytes);
         let temporary = Temporary::create(&dir).map_err(|cause| self.unusable(cause))?;
-        Ok(Pending { root, name, if_taken, temporary, min_free_bytes: caps.min_free_bytes })
+        let state = subject.map(|subject| StateFile::take(&root, subject)).transpose()?.flatten();
+        let resumed = match (&state, subject) {
+            (Some(state), Some(subject)) => state.resume(&root, &dir, &name, subject, &temporary)?,
+            _ => None,
+        };
+        let caps = Caps { free: caps.min_free_bytes, most: most_bytes, total: caps.max_total_bytes };
+        let kept = resumed.is_some();
+        let pending = Pending { root, name, if_taken, temporary, caps, state, resumed, kept, _lock: lock };
+        pending.check_room(0)?;
+        Ok(pending)
     }
 
-    /// A file that lies in the directory, of at most `most` bytes. Links are not followed.
-    pub fn read(&self, name: &ExportName, most: usize) -> Result<Vec<u8>, ExportError> {
-        let not_there = || ExportError::NotThere(name.to_string());
+    /// The finished exports, by their names.
+    pub fn list(&self) -> Result<Vec<Listed>, ExportError> {
+        let mut listed = Vec::new();
         if !self.path.try_exists().map_err(|cause| self.unusable(cause))? {
-            return Err(not_there());
+            return Ok(listed);
         }
-        let dir = self.open()?.folder(name, false)?.ok_or_else(not_there)?;
-        let mut options = OpenOptions::new();
-        options.read(true).follow(FollowSymlinks::No);
-        // What is no file is not even opened: a pipe would wait for its other end.
-        if !dir.symlink_metadata(name.file()).is_ok_and(|found| found.is_file()) {
-            return Err(not_there());
+        let root = self.open()?;
+        let _ = for_each_file(&root.dir, "", 0, &mut |_, folder, file, entry| {
+            let name = ExportName::parse_any(&format!("{folder}{file}"));
+            if let (Some((name, format)), Ok(metadata)) = (name, entry.metadata()) {
+                let modified = metadata.modified().map(cap_std::time::SystemTime::into_std).ok();
+                listed.push(Listed { name, format, bytes: metadata.len(), modified });
+            }
+            ControlFlow::Continue(())
+        });
+        listed.sort_by_cached_key(|listed| listed.name.to_string());
+        Ok(listed)
+    }
+
+    /// A finished export, opened to be read; none if there is no such file.
+    pub fn opened(&self, name: &ExportName) -> Result<Option<File>, ExportError> {
+        if !self.path.try_exists().map_err(|cause| self.unusable(cause))? {
+            return Ok(None);
         }
-        let file = dir.open_with(name.file(), &options).map_err(|_| not_there())?;
+        let Some(dir) = self.open()?.folder(name, false)? else { return Ok(None) };
+        Ok(open_own(&dir, name.file())?)
+    }
+
+    /// Removes a finished export; whether there was one.
+    pub fn remove(&self, name: &ExportName) -> Result<bool, ExportError> {
+        let Some(dir) = self.open()?.folder(name, false)? else { return Ok(false) };
+        match dir.remove_file(name.file()) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Where the directory really is, which tells it from others of the same name.
+    pub fn canonical(&self) -> Result<PathBuf, ExportError> {
+        Ok(self.open()?.canonical)
+    }
+
+    /// What was noted of the exports in it, by their names. A directory that is not there yet has none.
+    pub fn records(&self) -> HashMap<String, Record> {
+        match self.path.try_exists() {
+            Ok(true) => self.canonical().map(|directory| self.index.of(&directory)).unwrap_or_default(),
+            _ => HashMap::new(),
+        }
+    }
+
+    /// The content of a file that lies in the directory, of at most `most` bytes. Links are not followed.
+    pub fn read(&self, name: &ExportName, most: usize) -> Result<Vec<u8>, ExportError> {
+        let file = self.opened(name)?.ok_or_else(|| ExportError::NotThere(name.to_string()))?;
         let mut bytes = Vec::new();
         file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|cause| self.unusable(cause))?;
         if bytes.len() > most {
@@ -155,7 +232,7 @@ impl Exports {
             return root.try_clone().map_err(|cause| self.unusable(cause));
         }
         let opened = Root::open(&self.path).map_err(|cause| self.unusable(cause))?;
-        sweep(&opened.dir);
+        sweep(&opened);
         let clone = opened.try_clone().map_err(|cause| self.unusable(cause))?;
         *root = Some(opened);
         Ok(clone)
@@ -222,171 +299,62 @@ fn check_free(dir: &Dir, name: &ExportName, if_taken: IfTaken) -> Result<(), Exp
     }
 }
 
-/// An export that is being written. Unless it is published nothing remains of it.
-#[derive(Debug)]
-pub struct Pending {
-    root: Root,
-    name: ExportName,
-    if_taken: IfTaken,
-    temporary: Temporary,
-    min_free_bytes: u64,
-}
-
-impl Pending {
-    /// Fails when the disk has less room left than the policy wants kept.
-    pub fn check_room(&self) -> Result<(), ExportError> {
-        let limit = self.min_free_bytes;
-        if fs4::available_space(&self.root.canonical).is_ok_and(|free| free < limit) {
-            return Err(ExportError::Cap { key: "min_free_bytes", limit, of: "free bytes on the disk" });
-        }
-        Ok(())
-    }
-
-    /// Puts the file, complete and on the disk, under its name, unless that was given up meanwhile.
-    pub fn publish(mut self, given_up: &AtomicBool) -> Result<ExportName, ExportError> {
-        self.temporary.file.sync_all()?;
-        if !self.root.still_leads_to(&self.name)? {
-            return Err(ExportError::NotAFolder(self.name.to_string()));
-        }
-        if given_up.load(Ordering::Relaxed) {
-            return Err(ExportError::GivenUp);
-        }
-        let mut name = self.name.clone();
-        let mut number = 1;
-        loop {
-            match self.temporary.publish(name.file(), self.if_taken == IfTaken::Replace) {
-                Ok(()) => break,
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                    if self.if_taken != IfTaken::Number || number >= MAX_NUMBER {
-                        return Err(ExportError::Exists(name.to_string()));
-                    }
-                    number += 1;
-                    name = self.name.numbered(number);
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(name)
-    }
-}
-
-impl Write for Pending {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.temporary.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.temporary.file.flush()
-    }
-}
-
-/// A file under a random name, locked so that a sweep tells it from one that a killed process left.
-#[derive(Debug)]
-struct Temporary {
-    dir: Dir,
-    file: File,
-    /// The temporary name; none once the file has its own.
-    name: Option<String>,
-}
-
-impl Temporary {
-    fn create(dir: &Dir) -> io::Result<Self> {
-        let mut name = String::new();
-        let made = tempfile::Builder::new()
-            .prefix(TEMPORARY_PREFIX)
-            .suffix(TEMPORARY_SUFFIX)
-            .rand_bytes(12)
-            // The crate would remove the file by path; here it is removed by handle.
-            .disable_cleanup(true)
-            .make_in("", |path| {
-                path.file_name().and_then(|name| name.to_str()).unwrap_or_default().clone_into(&mut name);
-                dir.open_with(&name, OpenOptions::new().write(true).create_new(true))
-            })?;
-        let file = made.into_file().into_std();
-        // Where the file system knows no locks, a sweep by another process could take the file: better no lock than no export.
-        match file.try_lock() {
-            // Another process is sweeping this very file away.
-            Err(TryLockError::WouldBlock) => Self::create(dir),
-            _ => Ok(Self { dir: dir.try_clone()?, file, name: Some(name) }),
+/// The right to the name, or, where it may get a number, to the first that is free of others' rights.
+fn take_name(root: &Root, name: &ExportName, if_taken: IfTaken) -> Result<(ExportName, NameLock), ExportError> {
+    let numbers = 2..=if if_taken == IfTaken::Number { MAX_NUMBER } else { 1 };
+    let others = numbers.map(|number| name.numbered(number)).collect::<Vec<_>>();
+    for name in std::iter::once(name.clone()).chain(others) {
+        if let Some(lock) = NameLock::take(&root.dir, &name)? {
+            return Ok((name, lock));
         }
     }
+    Err(ExportError::Busy(name.to_string()))
+}
 
-    /// Gives the file its name: with `replace` in place of what has it, else only if nothing has.
-    fn publish(&mut self, to: &str, replace: bool) -> io::Result<()> {
-        let Some(from) = self.name.as_deref() else { return Ok(()) };
-        if replace {
-            self.dir.rename(from, &self.dir, to)?;
-        } else {
-            match self.dir.hard_link(from, &self.dir, to) {
-                // The file has its name now; if the other one can't be removed, the next sweep does it.
-                Ok(()) => drop(self.dir.remove_file(from)),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
-                // A file system without hard links: hold the name with an empty file, which the rename replaces. Only here a
-                // process that is killed between the two leaves an empty file.
-                Err(_) => {
-                    self.dir.open_with(to, OpenOptions::new().write(true).create_new(true))?;
-                    if let Err(error) = self.dir.rename(from, &self.dir, to) {
-                        self.dir.remove_file(to)?;
-                        return Err(error);
-                    }
-                }
-            }
-        }
-        self.name = None;
-        // The name itself is on the disk only when the folder is. Not every system can do that.
-        if let Ok(folder) = self.dir.try_clone() {
-            let _ = folder.into_std_file().sync_all();
-        }
-        Ok(())
+/// A name as part of the name of this program's own files. Systems that find a file by its name in another case would give
+/// the two one file.
+fn name_hash(name: &ExportName) -> String {
+    hash(&name.to_string().to_ascii_lowercase())
+}
+
+fn hash(text: &str) -> String {
+    let digest = Sha256::digest(text);
+    hexadecimal(digest.get(..12).unwrap_or_default())
+}
+
+/// A finished export.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Its name.
+    pub name: ExportName,
+    /// What it looks like, by its extension.
+    pub format: Format,
+    /// Its size.
+    pub bytes: u64,
+    /// When it was last changed.
+    pub modified: Option<SystemTime>,
+}
+
+/// What the directory holds.
+struct Held {
+    /// Exports.
+    files: u64,
+    /// Bytes of all files, unfinished ones too.
+    bytes: u64,
+}
+
+impl Held {
+    fn count(dir: &Dir) -> Self {
+        let mut held = Self { files: 0, bytes: 0 };
+        let is_export = |name: &str| {
+            let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
+            extension.is_some_and(|extension| Format::ALL.iter().any(|format| format.extension() == extension))
+        };
+        let _ = for_each_file(dir, "", 0, &mut |_, _, name, entry| {
+            held.files += u64::from(is_export(name));
+            held.bytes += entry.metadata().map_or(0, |metadata| metadata.len());
+            ControlFlow::Continue(())
+        });
+        held
     }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if let Some(name) = &self.name {
-            let _ = self.dir.remove_file(name);
-        }
-    }
-}
-
-/// Removes the temporary files that no process holds.
-fn sweep(dir: &Dir) {
-    let _ = for_each_file(dir, 0, &mut |dir, name| {
-        if name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX) {
-            let file = dir.open_with(name, OpenOptions::new().write(true));
-            let unused = file.is_ok_and(|file| file.into_std().try_lock().is_ok());
-            if unused && dir.remove_file(name).is_ok() {
-                tracing::info!(name, "removed what an interrupted export left");
-            }
-        }
-        ControlFlow::Continue(())
-    });
-}
-
-/// Whether the directory holds at least `most` exports.
-fn has_files(dir: &Dir, most: u64) -> bool {
-    let mut count = 0;
-    let is_export = |name: &str| Path::new(name).extension().is_some_and(|extension| extension == "json");
-    let counted = for_each_file(dir, 0, &mut |_, name| {
-        count += u64::from(is_export(name));
-        if count >= most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    counted.is_break()
-}
-
-/// Calls `visit` with each file beneath `dir` until it breaks off; links are passed over.
-fn for_each_file(dir: &Dir, depth: usize, visit: &mut dyn FnMut(&Dir, &str) -> ControlFlow<()>) -> ControlFlow<()> {
-    let Ok(entries) = dir.entries() else { return ControlFlow::Continue(()) };
-    for entry in entries.flatten() {
-        let (Ok(kind), Ok(name)) = (entry.file_type(), entry.file_name().into_string()) else { continue };
-        if kind.is_file() {
-            visit(dir, &name)?;
-        } else if kind.is_dir()
-            && depth < MAX_DEPTH
-            && let Ok(folder) = dir.open_dir_nofollow(&name)
-        {
-            for_each_file(&folder, depth + 1, visit)?;
-        }
-    }
-    ControlFlow::Continue(())
 }

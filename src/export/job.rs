@@ -1,69 +1,55 @@
 //! The job of an export: page by page from Plex into the file, with caps, progress and a sure end.
 
+pub use super::encoder::Identity;
 use super::{
     ExportError,
-    directory::Pending,
+    directory::{Cut, Pending},
+    encoder::Encoder,
+    layout::{Detail, Layout},
     name::ExportName,
-    writer::{HashedFile, JsonArray},
+    source::{Batch, Behind, Details},
+    writer::HashedFile,
 };
 use crate::{
     guard::ExportCaps,
     plex::{
+        error::PlexError,
         http::{Get, Plex},
-        pager::{End, Page, PageCount, Pager},
-        redaction::Redaction,
-        xml::Arena,
+        pager::{End, Page, Pager},
+        xml::{Arena, XmlError},
     },
 };
 use roaring::RoaringTreemap;
 use std::{
-    io,
+    io::{self, Write as _},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::task::JoinHandle;
 
-/// How much of each item is written.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Detail {
-    /// Key, title, year, type, guid, original title and edition.
-    Summary,
-    /// Every attribute and child that Plex's listing holds, external ids included.
-    #[default]
-    Full,
-}
-
-const SUMMARY_FIELDS: [&str; 7] = ["ratingKey", "title", "year", "type", "guid", "originalTitle", "editionTitle"];
-
-impl Detail {
-    /// More bytes than an item takes on the average in any real library: what is reserved of a limit on bytes.
-    pub fn most_bytes_an_item(self) -> u64 {
-        match self {
-            Self::Summary => 1 << 10,
-            Self::Full => 16 << 10,
-        }
-    }
-}
+/// How much is lost at most, in time, where an export is cut that can be gone on with.
+const KEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What to export.
 #[derive(Clone, Debug)]
 pub struct Job {
     /// The list.
     pub request: Get,
+    /// What tells its rows apart.
+    pub identity: Identity,
     /// Rows a request.
     pub page_size: u64,
-    /// How much of each item.
-    pub detail: Detail,
+    /// What is written of each item, and how.
+    pub layout: Layout,
     /// Rows that the list is known to have; the export ends there, so that it is never larger than what was cleared.
     pub until: u64,
     /// Bytes that were cleared.
     pub max_bytes: u64,
+    /// What it is an export of, if what is written of it is kept where it is cut.
+    pub subject: Option<String>,
 }
 
 /// How far an export is.
@@ -96,24 +82,258 @@ pub struct Finished {
     pub changed: bool,
     /// Rows that came twice and were written once.
     pub repeated: u64,
+    /// Items whose details the server did not give; the file has them as the listing does.
+    pub without_details: u64,
+    /// Chosen fields that no item has.
+    pub unmet: Vec<String>,
+    /// Items that an earlier run had written, which was cut.
+    pub resumed: u64,
 }
 
 impl Job {
-    /// Runs to the end and publishes the file. Dropping the future stops the export and leaves nothing behind.
+    /// Runs to the end and publishes the file. Dropping the future stops the export and leaves nothing behind, but for what
+    /// is kept to go on with.
     pub async fn run(
         self,
         plex: Plex,
         pending: Pending,
         caps: &ExportCaps,
-        mut progress: impl FnMut(Progress),
+        progress: impl FnMut(Progress) + Send,
     ) -> Result<Finished, ExportError> {
         let deadline = Duration::from_secs(caps.max_seconds);
-        let write = self.write(plex, pending, caps, &mut progress);
-        let (file, pager, items) = tokio::time::timeout(deadline, write).await.map_err(|_| ExportError::Cap {
-            key: "max_seconds",
-            limit: caps.max_seconds,
-            of: "seconds",
-        })??;
+        let mut run = Run::begin(self, plex, pending, caps, progress).await?;
+        let written = tokio::time::timeout(deadline, run.write()).await;
+        let written = written.unwrap_or(Err(ExportError::cap("max_seconds", caps.max_seconds)));
+        if let Err(error) = written {
+            run.end_early(&error).await;
+            return Err(error);
+        }
+        run.publish().await
+    }
+}
+
+/// An export under way.
+struct Run<'c, P> {
+    job: Job,
+    plex: Plex,
+    caps: &'c ExportCaps,
+    progress: P,
+    pager: Pager,
+    /// Away while a page is being encoded.
+    encoder: Option<Box<Encoder>>,
+    writing: Writing,
+    without_details: u64,
+    resumed: u64,
+    kept_at: Instant,
+}
+
+impl<'c, P: FnMut(Progress) + Send> Run<'c, P> {
+    async fn begin(
+        job: Job,
+        plex: Plex,
+        mut pending: Pending,
+        caps: &'c ExportCaps,
+        progress: P,
+    ) -> Result<Self, ExportError> {
+        let mut pager = Pager::new(plex.clone(), job.request.clone(), job.page_size, 0, job.until);
+        let (mut file, mut resumed) = (None, 0);
+        if let Some(from) = pending.take_resumed() {
+            if still_there(&plex, &job, &from.cut).await? {
+                resumed = from.cut.items;
+                pager = pager.resume(from.cut.position, from.keys);
+                file = Some(from.hashed);
+            } else {
+                pending.begin_anew()?;
+            }
+        }
+        let encoder = Box::new(Encoder::new(&job.layout, job.identity, resumed));
+        let file = match file {
+            Some(hashed) => HashedFile::after(pending, hashed),
+            None => HashedFile::new(pending),
+        };
+        let writing = Writing::Idle(Box::new((file, Vec::new())));
+        let kept_at = Instant::now();
+        let encoder = Some(encoder);
+        Ok(Self { job, plex, caps, progress, pager, encoder, writing, without_details: 0, resumed, kept_at })
+    }
+
+    async fn write(&mut self) -> Result<(), ExportError> {
+        match self.job.layout.detail {
+            Detail::Summary | Detail::Full => self.write_listing().await?,
+            Detail::Deep => self.write_details().await?,
+        }
+        self.encoder()?.rows.end();
+        self.hand_on().await?;
+        self.hand_on().await
+    }
+
+    async fn write_listing(&mut self) -> Result<(), ExportError> {
+        while let Some(page) = self.pager.next().await? {
+            let Some((_, count)) = self.work_on(page, Encoder::page).await? else { continue };
+            self.pager.account(count);
+            self.hand_on().await?;
+            if self.is_due() {
+                let behind = self.behind()?;
+                let keys = self.keep(behind).await?;
+                self.pager.return_keys(keys);
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_details(&mut self) -> Result<(), ExportError> {
+        let mut details = Details::new(self.plex.clone());
+        loop {
+            while details.wants_more() {
+                let Some(page) = self.pager.next().await? else { break };
+                let Some((page, (count, picked))) = self.work_on(page, Encoder::pick).await? else { continue };
+                self.pager.account(count);
+                let mut behind = None;
+                if self.job.subject.is_some() {
+                    let now = self.behind()?;
+                    self.pager.return_keys(now.keys.clone());
+                    behind = Some(now);
+                }
+                details.add(page, &picked, behind);
+            }
+            let Some(mut batch) = details.next().await? else { return Ok(()) };
+            let mut written = self.write_batch(&mut batch).await?;
+            if written.is_err() {
+                // An answer that can't be read: the others are saved from it.
+                details.ask_again(&mut batch).await?;
+                written = self.write_batch(&mut batch).await?;
+            }
+            self.without_details += written?;
+            self.hand_on().await?;
+            if let Some(behind) = batch.take_behind().filter(|_| self.is_due()) {
+                self.keep(behind).await?;
+            }
+        }
+    }
+
+    async fn write_batch(&mut self, batch: &mut Batch) -> Result<Result<u64, XmlError>, ExportError> {
+        let (page, wanted, texts) = batch.parts();
+        let mut encoder = self.encoder.take().ok_or(ExportError::GivenUp)?;
+        let (encoder, texts, written) = blocking({
+            let wanted = Arc::clone(&wanted);
+            move || {
+                let written = encoder.details(&page, &wanted, &texts);
+                (encoder, texts, written)
+            }
+        })
+        .await?;
+        drop(texts);
+        self.encoder = Some(encoder);
+        Ok(written)
+    }
+
+    /// Has a page worked on elsewhere; none where it can't be read and is to be asked for again.
+    async fn work_on<T: Send + 'static>(
+        &mut self,
+        page: Page,
+        work: impl FnOnce(&mut Encoder, &Page, &mut RoaringTreemap) -> Result<T, XmlError> + Send + 'static,
+    ) -> Result<Option<(Page, T)>, ExportError> {
+        let mut keys = self.pager.take_keys();
+        let mut encoder = self.encoder.take().ok_or(ExportError::GivenUp)?;
+        let (page, keys, encoder, result) = blocking(move || {
+            let result = work(&mut encoder, &page, &mut keys);
+            (page, keys, encoder, result)
+        })
+        .await?;
+        self.encoder = Some(encoder);
+        self.pager.return_keys(keys);
+        match result {
+            Ok(result) => Ok(Some((page, result))),
+            Err(error) => {
+                self.pager.retreat(PlexError::from(error))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Where the listing is to be read on; takes the pager's keys.
+    fn behind(&mut self) -> Result<Behind, ExportError> {
+        let last = self.encoder()?.last;
+        Ok(Behind { position: self.pager.position(), last, keys: self.pager.take_keys() })
+    }
+
+    /// Checks the caps, tells how far it is, and has what was gathered written while the next page is worked on.
+    async fn hand_on(&mut self) -> Result<(), ExportError> {
+        let writing = std::mem::replace(&mut self.writing, Writing::Gone);
+        let (file, spare) = writing.wait().await?;
+        let encoder = self.encoder()?;
+        let items = encoder.rows.items();
+        let piece = encoder.rows.take(spare);
+        let checked = self.check_caps(items, &file);
+        (self.progress)(Progress { items, total: self.pager.total(), bytes: file.bytes() });
+        self.writing = match checked {
+            Ok(()) => Writing::start(file, piece),
+            Err(error) => {
+                self.writing = Writing::Idle(Box::new((file, piece)));
+                return Err(error);
+            }
+        };
+        Ok(())
+    }
+
+    fn check_caps(&self, items: u64, file: &HashedFile<Pending>) -> Result<(), ExportError> {
+        if items > self.caps.max_items {
+            return Err(ExportError::cap("max_items", self.caps.max_items));
+        }
+        if file.bytes() > self.caps.max_bytes {
+            return Err(ExportError::cap("max_bytes", self.caps.max_bytes));
+        }
+        if file.bytes() > self.job.max_bytes {
+            return Err(ExportError::Reserved(self.job.max_bytes));
+        }
+        file.file().check_room(file.bytes())
+    }
+
+    fn encoder(&mut self) -> Result<&mut Encoder, ExportError> {
+        // It is away only while a page is worked on, which is waited for.
+        self.encoder.as_deref_mut().ok_or(ExportError::GivenUp)
+    }
+
+    fn is_due(&self) -> bool {
+        self.job.subject.is_some() && self.kept_at.elapsed() >= KEEP_INTERVAL
+    }
+
+    /// Keeps how far it is, once all of that is written.
+    async fn keep(&mut self, behind: Behind) -> Result<RoaringTreemap, ExportError> {
+        let Behind { position, last, keys } = behind;
+        let writing = std::mem::replace(&mut self.writing, Writing::Gone);
+        let (mut file, spare) = writing.wait().await?;
+        let items = self.encoder()?.rows.items();
+        let subject = self.job.subject.clone().unwrap_or_default();
+        let (file, keys) = blocking(move || {
+            let cut = Cut { subject, items, position, last };
+            let written = (file.bytes(), file.digest());
+            if let Err(error) = file.file_mut().keep(written, cut, &keys) {
+                tracing::warn!(%error, "how far the export is could not be kept; if it is cut it begins anew");
+            }
+            (file, keys)
+        })
+        .await?;
+        self.writing = Writing::Idle(Box::new((file, spare)));
+        self.kept_at = Instant::now();
+        Ok(keys)
+    }
+
+    /// Forgets what was kept, unless going on may bring it to its end.
+    async fn end_early(&mut self, error: &ExportError) {
+        if error.is_passing() {
+            return;
+        }
+        let writing = std::mem::replace(&mut self.writing, Writing::Gone);
+        if let Ok((mut file, _)) = writing.wait().await {
+            file.file_mut().forget();
+        }
+    }
+
+    async fn publish(mut self) -> Result<Finished, ExportError> {
+        let writing = std::mem::replace(&mut self.writing, Writing::Gone);
+        let (file, _) = writing.wait().await?;
+        let (items, unmet) = (self.encoder()?.rows.items(), self.encoder()?.unmet());
         let bytes = file.bytes();
         // The disk may take its time, and the call be given up meanwhile: then there is to be no file.
         let given_up = GivenUp::default();
@@ -123,6 +343,7 @@ impl Job {
             Ok::<_, ExportError>((pending.publish(&seen)?, sha256))
         })
         .await??;
+        let pager = &self.pager;
         let total = pager.total();
         // A list that changed meanwhile may have moved a row past the pages that were still to come, whatever the counts say.
         let complete =
@@ -136,69 +357,45 @@ impl Job {
             complete,
             changed: pager.changed(),
             repeated: pager.repeated(),
+            without_details: self.without_details,
+            unmet: if self.job.layout.fields.is_empty() { Vec::new() } else { unmet },
+            resumed: self.resumed,
         })
     }
+}
 
-    /// Reads, encodes and writes at once: while a page is encoded the next ones are fetched and the last one is written.
-    async fn write(
-        self,
-        plex: Plex,
-        pending: Pending,
-        caps: &ExportCaps,
-        progress: &mut impl FnMut(Progress),
-    ) -> Result<(HashedFile<Pending>, Pager, u64), ExportError> {
-        let redaction = (!caps.redact.is_empty()).then(|| Redaction::new(caps.redact.iter().map(String::as_str)));
-        let mut encoder = Encoder { array: JsonArray::new(), arena: Arena::default(), detail: self.detail, redaction };
-        let mut pager = Pager::new(plex, self.request.clone(), self.page_size, 0, self.until);
-        let mut writing = Writing::Idle(Box::new((HashedFile::new(pending), Vec::new())));
-        while let Some(page) = pager.next().await? {
-            let mut keys = pager.take_keys();
-            let (count, keys, back) = blocking(move || (encoder.page(&page, &mut keys), keys, encoder)).await?;
-            encoder = back;
-            pager.return_keys(keys);
-            pager.account(count?);
-            let (file, spare) = writing.wait().await?;
-            self.check_caps(caps, encoder.array.items(), &file)?;
-            progress(Progress { items: pager.received(), total: pager.total(), bytes: file.bytes() });
-            writing = Writing::start(file, encoder.array.take(spare));
-        }
-        encoder.array.end();
-        let (file, spare) = writing.wait().await?;
-        let (file, _) = Writing::start(file, encoder.array.take(spare)).wait().await?;
-        self.check_caps(caps, encoder.array.items(), &file)?;
-        Ok((file, pager, encoder.array.items()))
-    }
-
-    fn check_caps(&self, caps: &ExportCaps, items: u64, file: &HashedFile<Pending>) -> Result<(), ExportError> {
-        let cap = |key, limit, of| Err(ExportError::Cap { key, limit, of });
-        if items > caps.max_items {
-            return cap("max_items", caps.max_items, "items");
-        }
-        if file.bytes() > caps.max_bytes {
-            return cap("max_bytes", caps.max_bytes, "bytes");
-        }
-        if file.bytes() > self.max_bytes {
-            return Err(ExportError::Reserved(self.max_bytes));
-        }
-        file.file().check_room()
-    }
+/// Whether the list is still the one that the first rows of a cut export were read from: as long, and with the same row where
+/// reading stopped.
+async fn still_there(plex: &Plex, job: &Job, cut: &Cut) -> Result<bool, ExportError> {
+    let Some(before) = cut.position.start.checked_sub(1) else { return Ok(false) };
+    let mut pager = Pager::new(plex.clone(), job.request.clone(), 1, before, cut.position.start);
+    let Some(page) = pager.next().await? else { return Ok(false) };
+    let mut found = None;
+    page.for_each(&mut Arena::default(), |row| {
+        found = found.or(job.identity.of(&row));
+        Ok::<_, XmlError>(())
+    })?;
+    Ok(pager.total() == cut.position.total && found.is_some() && found == cut.last)
 }
 
 /// The file, and whether a piece of it is being written. The second part is a buffer to use again.
 enum Writing {
     Idle(Box<(HashedFile<Pending>, Vec<u8>)>),
     Busy(JoinHandle<io::Result<(HashedFile<Pending>, Vec<u8>)>>),
+    /// In other hands.
+    Gone,
 }
 
 impl Writing {
     fn start(mut file: HashedFile<Pending>, piece: Vec<u8>) -> Self {
-        Self::Busy(tokio::task::spawn_blocking(move || file.write(&piece).map(|()| (file, piece))))
+        Self::Busy(tokio::task::spawn_blocking(move || file.write_all(&piece).map(|()| (file, piece))))
     }
 
     async fn wait(self) -> Result<(HashedFile<Pending>, Vec<u8>), ExportError> {
         match self {
             Self::Idle(idle) => Ok(*idle),
             Self::Busy(task) => Ok(task.await.map_err(io::Error::other)??),
+            Self::Gone => Err(ExportError::GivenUp),
         }
     }
 }
@@ -216,31 +413,4 @@ impl Drop for GivenUp {
 /// Runs work that keeps a processor or the disk busy where it does not hold up the protocol.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ExportError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| ExportError::Write(io::Error::other(error)))
-}
-
-struct Encoder {
-    array: JsonArray,
-    arena: Arena,
-    detail: Detail,
-    redaction: Option<Redaction>,
-}
-
-impl Encoder {
-    fn page(&mut self, page: &Page, keys: &mut RoaringTreemap) -> Result<PageCount, ExportError> {
-        let Self { array, arena, detail, redaction } = self;
-        let redaction = redaction.as_ref();
-        let mut count = PageCount::default();
-        page.for_each(arena, |row| {
-            count.rows += 1;
-            if Pager::is_new(keys, row.attribute("ratingKey").as_deref()) {
-                count.new += 1;
-                array.row(|out| match detail {
-                    Detail::Summary => row.write_fields(out, &SUMMARY_FIELDS, redaction),
-                    Detail::Full => row.write_full(out, redaction),
-                });
-            }
-            Ok::<_, ExportError>(())
-        })?;
-        Ok(count)
-    }
 }

@@ -1,11 +1,14 @@
 //! Names of exports: folders and a file name of characters that mean the same to every system and every shell.
 
+use super::writer::Format;
 use std::fmt;
 
 /// The longest path, in bytes; well within what every system takes beneath any directory.
 const MAX_PATH_BYTES: usize = 240;
 /// The longest folder or file name, in bytes.
 const MAX_PART_BYTES: usize = 100;
+/// What resources of exports begin with.
+pub const URI: &str = "plex-export:///";
 const MAX_PARTS: usize = 8;
 /// Names that Windows keeps for devices, whatever their extension.
 const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
@@ -64,6 +67,12 @@ impl ExportName {
         Ok(Self { folders, file })
     }
 
+    /// The name of a file of any format, with the format that its extension says; none for what no export is called.
+    pub fn parse_any(path: &str) -> Option<(Self, Format)> {
+        let format = Format::ALL.into_iter().find(|format| path.ends_with(&format!(".{}", format.extension())))?;
+        Some((Self::parse(path, format.extension()).ok()?, format))
+    }
+
     /// The folders, outermost first.
     pub fn folders(&self) -> &[String] {
         &self.folders
@@ -72,6 +81,11 @@ impl ExportName {
     /// The file's name.
     pub fn file(&self) -> &str {
         &self.file
+    }
+
+    /// The resource that the file is: `plex-export:///folder/films.json`.
+    pub fn uri(&self) -> String {
+        format!("{URI}{}", self.to_string().replace(' ', "%20"))
     }
 
     /// The same path with `-number` before the extension.

@@ -124,6 +124,8 @@ pub struct ExportCaps {
     pub max_bytes: u64,
     /// Files in the exports directory.
     pub max_files: u64,
+    /// Bytes of all files in the exports directory.
+    pub max_total_bytes: u64,
     /// Bytes that must stay free on the disk.
     pub min_free_bytes: u64,
     /// Seconds that one export may take.
@@ -138,6 +140,7 @@ impl Default for ExportCaps {
             max_items: 5_000_000,
             max_bytes: 10_000_000_000,
             max_files: 1_000,
+            max_total_bytes: 100_000_000_000,
             min_free_bytes: 1_000_000_000,
             max_seconds: 3_600,
             redact: Vec::new(),

@@ -33,7 +33,9 @@ fn arguments() -> Map<String, Value> {
 impl Place {
     async fn admit<E: Effect>(&self, subject: Subject) -> Result<Permit<E>, NotAdmitted> {
         let arguments = arguments();
-        self.guard.admit(Request { subject, arguments: Ok(&arguments), session: "s1", client: Some("tester") }).await
+        self.guard
+            .admit(Request { subject, arguments: Ok(&arguments), joins: false, session: "s1", client: Some("tester") })
+            .await
     }
 
     async fn refusal<E: Effect>(&self, subject: Subject) -> Refusal {
@@ -207,7 +209,8 @@ async fn the_order_is_hidden_denied_gate_arguments_limits_approval() {
     let none = "limits = [{ counter = \"c\", window = 60, max = 0 }]";
     let text = |action: &str| format!("kinds.write = {{ action = \"{action}\", {none} }}");
     let place = guard(&text("deny"));
-    let bad = Request { subject: EXPORT, arguments: Err("expected \"CANARY\""), session: "s1", client: None };
+    let bad =
+        Request { subject: EXPORT, arguments: Err("expected \"CANARY\""), joins: false, session: "s1", client: None };
     assert!(matches!(
         place.guard.admit::<Write>(bad).await,
         Err(NotAdmitted::Refused(Refusal { code: Code::Denied, .. }))
@@ -233,7 +236,7 @@ async fn refused_calls_take_nothing() {
         assert_eq!(place.guard.clear(&asks, Plan::default()).await.unwrap_err().code, Code::ApprovalRequired);
         assert!(place.admit::<Read>(SUBJECTS[0]).await.is_err());
         assert!(place.admit::<Read>(SUBJECTS[2]).await.is_err());
-        let bad = Request { subject: SEARCH, arguments: Err("bad"), session: "s1", client: None };
+        let bad = Request { subject: SEARCH, arguments: Err("bad"), joins: false, session: "s1", client: None };
         assert!(place.guard.admit::<Read>(bad).await.is_err());
     }
     for _ in 0..2 {

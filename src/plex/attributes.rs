@@ -87,7 +87,7 @@ pub(super) fn resolve(value: &str) -> Option<Cow<'_, str>> {
 }
 
 /// Splits `name="value"` off; none where the text is anything else.
-fn split_plain(text: &str) -> Option<(&str, &str, &str)> {
+pub(super) fn split_plain(text: &str) -> Option<(&str, &str, &str)> {
     let (name, rest) = text.split_at_checked(memchr::memchr(b'=', text.as_bytes())?)?;
     let quote = *rest.as_bytes().get(1)?;
     if !matches!(quote, b'"' | b'\'') || !is_plain(name) {

@@ -1,6 +1,6 @@
 //! What can go wrong on the way to Plex.
 
-use super::http::PLEX;
+use super::{http::PLEX, xml::XmlError};
 use crate::http::HttpError;
 
 /// Why Plex gave no usable answer. The texts are for the person who runs the server, and hold no secret.
@@ -26,7 +26,7 @@ pub enum PlexError {
     },
     /// The answer is not Plex's XML.
     #[error("the Plex server's answer can't be read: {0}")]
-    Xml(#[from] super::xml::XmlError),
+    Xml(#[from] XmlError),
 }
 
 impl PlexError {
@@ -42,6 +42,17 @@ impl PlexError {
     /// Whether the server does not have what was asked for.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Http(HttpError::NotFound { .. }))
+    }
+
+    /// Whether the same server may well answer a request for less: it was slow, broke off, failed inside, or cut its answer.
+    pub fn may_be_size(&self) -> bool {
+        match self {
+            Self::Http(HttpError::Timeout { connected, .. }) => *connected,
+            Self::Http(HttpError::Status { rejection, .. }) => rejection.status >= 500,
+            Self::Http(error) => matches!(error, HttpError::Interrupted { .. } | HttpError::TooLarge),
+            Self::Xml(error) => matches!(error, XmlError::Truncated | XmlError::Malformed { .. }),
+            Self::NoApi { .. } | Self::OwnerOnly { .. } => false,
+        }
     }
 
     /// Whether the credential was refused.

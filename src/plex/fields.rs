@@ -32,7 +32,8 @@ pub fn field_type(element: &str, name: &str) -> FieldType {
 pub fn is_single(element: &str) -> bool {
     matches!(
         element,
-        "Extras"
+        "Attributes"
+            | "Extras"
             | "OnDeck"
             | "Player"
             | "PopularLeaves"
@@ -69,7 +70,7 @@ const NUMBERS: &[&str] = &[
 #[rustfmt::skip]
 const BOOLEANS: &[&str] = &[
     "allowSync", "anamorphic", "content", "default", "directory", "DOVIBLPresent", "DOVIELPresent", "DOVIPresent",
-    "DOVIRPUPresent", "filters", "forced", "has64bitOffsets", "hasScalingMatrix", "hasVoiceActivity",
+    "DOVIRPUPresent", "filters", "final", "forced", "has64bitOffsets", "hasScalingMatrix", "hasVoiceActivity",
     "hearingImpaired", "hidden", "locked", "more", "nocache", "premium", "promoted", "random", "refreshing",
     "search", "secondary", "selected", "skipChildren", "skipParent", "smart",
 ];

@@ -68,7 +68,7 @@ impl Plex {
     }
 
     /// Scheme, host and port of the server.
-    pub(super) fn address(&self) -> String {
+    pub fn address(&self) -> String {
         self.transport.address()
     }
 

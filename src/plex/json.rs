@@ -4,20 +4,24 @@ use super::fields::{FieldType, field_type};
 
 /// Appends `value`, the raw text of the attribute `name` of an element, as the JSON value that Plex's own JSON would hold.
 pub fn write_value(out: &mut Vec<u8>, element: &str, name: &str, value: &str) {
-    let literal = match value.as_bytes() {
-        [b'-' | b'0'..=b'9', ..] | b"true" | b"false" => literal(element, name, value),
-        // Nothing but text begins in another way.
-        _ => None,
-    };
-    match literal {
+    write_typed(out, field_type(element, name), value);
+}
+
+/// The same for a field whose type is known.
+pub(super) fn write_typed(out: &mut Vec<u8>, kind: FieldType, value: &str) {
+    match literal_of(kind, value) {
         Some(literal) => out.extend_from_slice(literal.as_bytes()),
         None => write_string(out, value),
     }
 }
 
 /// How a number or flag is written, if `value` is what the field's type asks for.
-fn literal<'v>(element: &str, name: &str, value: &'v str) -> Option<&'v str> {
-    match field_type(element, name) {
+pub(super) fn literal<'v>(element: &str, name: &str, value: &'v str) -> Option<&'v str> {
+    literal_of(field_type(element, name), value)
+}
+
+fn literal_of(kind: FieldType, value: &str) -> Option<&str> {
+    match kind {
         FieldType::Text => None,
         FieldType::Integer => is_integer(value).then_some(value),
         FieldType::Number => is_number(value).then_some(value),

@@ -1,7 +1,8 @@
 //! The one way to read a list: page by page, always with start and size, by the rows that really came, to a sure end.
 //!
 //! The end is the total, an empty page, or a page that brings no new rating key: some servers and proxies ignore paging
-//! and would otherwise give their first page for ever. Pages are fetched ahead while one is worked on.
+//! and would otherwise give their first page for ever. Pages are fetched ahead while one is worked on. A server that fails on
+//! a large page is asked for smaller ones, and for larger ones again when those went well.
 
 use super::{
     error::PlexError,
@@ -14,6 +15,10 @@ use tokio::task::JoinHandle;
 
 /// Pages fetched ahead of the one in work. Two keep a server and this process both busy; more only cost memory.
 const AHEAD: usize = 2;
+/// How often in a row a page that fails is tried again at half its size.
+const MOST_HALVINGS: u32 = 4;
+/// Pages in a row after which twice their size is tried again, up to what was asked for.
+const PAGES_TO_GROW: u32 = 6;
 
 /// One page of a list.
 #[derive(Debug)]
@@ -34,15 +39,36 @@ pub enum End {
     Repeated,
 }
 
+/// How far a list has been read: with it, and the keys, reading goes on later where it stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Position {
+    /// The next row.
+    pub start: u64,
+    /// Rows received.
+    pub received: u64,
+    /// Rows among them that an earlier page had already.
+    pub repeated: u64,
+    /// The total that the server said last.
+    pub total: Option<u64>,
+}
+
 /// Reads a list page by page. Each page is to be [`account`](Self::account)ed for before the next is asked for.
 pub struct Pager {
     plex: Plex,
     request: Get,
+    /// Rows a request, as things go.
     size: u64,
+    /// The most of them: what was asked for, or the server's own cap.
+    most: u64,
+    /// Pages since the last that failed or was of another size.
+    smooth: u32,
+    halvings: u32,
+    /// Rows that the page in work was asked for.
+    asked: u64,
     start: u64,
     /// Rows at this position and beyond are not asked for.
     until: u64,
-    ahead: VecDeque<(u64, JoinHandle<Result<String, PlexError>>)>,
+    ahead: VecDeque<Ahead>,
     /// Whether two pages told different totals.
     total_changed: bool,
     total: Option<u64>,
@@ -50,6 +76,13 @@ pub struct Pager {
     received: u64,
     repeated: u64,
     end: Option<End>,
+}
+
+/// A page that is being fetched.
+struct Ahead {
+    start: u64,
+    end: u64,
+    task: JoinHandle<Result<String, PlexError>>,
 }
 
 /// What one page held.
@@ -68,6 +101,10 @@ impl Pager {
             plex,
             request,
             size: size.max(1),
+            most: size.max(1),
+            smooth: 0,
+            halvings: 0,
+            asked: 0,
             start,
             until,
             ahead: VecDeque::new(),
@@ -90,32 +127,82 @@ impl Pager {
         })
     }
 
+    /// Goes on where an earlier reading of the same list stopped.
+    #[must_use]
+    pub fn resume(mut self, position: Position, keys: RoaringTreemap) -> Self {
+        self.start = position.start;
+        self.received = position.received;
+        self.repeated = position.repeated;
+        self.total = position.total;
+        self.keys = keys;
+        self
+    }
+
+    /// How far it is.
+    pub fn position(&self) -> Position {
+        Position { start: self.start, received: self.received, repeated: self.repeated, total: self.total }
+    }
+
     /// The next page, or none at the end.
     pub async fn next(&mut self) -> Result<Option<Page>, PlexError> {
-        if self.end.is_some() || self.start >= self.until {
-            return Ok(None);
-        }
-        let text = match self.ahead.pop_front() {
-            Some((start, page)) if start == self.start => match page.await {
-                Ok(page) => page?,
-                // The task was stopped with the runtime, or panicked: ask again, here.
-                Err(_) => self.plex.get(&self.window_at(self.start)).await?,
-            },
-            _ => {
-                self.drop_ahead();
-                self.plex.get(&self.window_at(self.start)).await?
+        loop {
+            if self.end.is_some() || self.start >= self.until {
+                return Ok(None);
             }
-        };
+            let page = match self.fetch().await {
+                Ok(text) => self.begin(text),
+                Err(error) => Err(error),
+            };
+            match page {
+                Ok(page) => return Ok(Some(page)),
+                Err(error) => self.retreat(error)?,
+            }
+        }
+    }
+
+    async fn fetch(&mut self) -> Result<String, PlexError> {
+        if let Some(ahead) = self.ahead.pop_front() {
+            if ahead.start == self.start {
+                self.asked = ahead.end - ahead.start;
+                // A task that was stopped with the runtime, or panicked, is made up for below.
+                if let Ok(page) = ahead.task.await {
+                    return page;
+                }
+            } else {
+                ahead.task.abort();
+            }
+        }
+        self.drop_ahead();
+        self.asked = self.size.min(self.until - self.start);
+        self.plex.get(&self.window_at(self.start)).await
+    }
+
+    /// Takes a page's text, and asks for those that follow.
+    fn begin(&mut self, text: String) -> Result<Page, PlexError> {
         let document = Document::open(&text)?;
         let total = number(&document, "totalSize").or(self.total);
         self.total_changed |= self.total.is_some() && total != self.total;
         self.total = total;
         // Where paging was ignored, `size` tells how many rows came; then there is nothing to fetch ahead.
-        if number(&document, "size").is_none_or(|rows| rows == self.size) {
+        if number(&document, "size").is_none_or(|rows| rows == self.asked) {
             self.fetch_ahead();
         }
         let paged = self.total.is_some() || document.attribute("offset").is_some();
-        Ok(Some(Page { text, start: self.start, asked: self.size.min(self.until - self.start), paged }))
+        Ok(Page { text, start: self.start, asked: self.asked, paged })
+    }
+
+    /// After a page that could not be had or could not be read: makes the next try one of half its size, or gives the error
+    /// back where that would not help.
+    pub fn retreat(&mut self, error: PlexError) -> Result<(), PlexError> {
+        if !error.may_be_size() || self.size == 1 || self.halvings >= MOST_HALVINGS {
+            return Err(error);
+        }
+        self.halvings += 1;
+        self.smooth = 0;
+        self.size = self.size.min(self.until.saturating_sub(self.start)).div_ceil(2).max(1);
+        tracing::info!(%error, what = self.request.what, rows = self.size, "a page failed; smaller ones are asked for");
+        self.drop_ahead();
+        Ok(())
     }
 
     /// Takes note of what the last page held and moves on.
@@ -123,13 +210,21 @@ impl Pager {
         self.start += count.rows;
         self.received += count.rows;
         self.repeated += count.rows - count.new;
+        self.halvings = 0;
         if count.rows == 0 || self.total.is_some_and(|total| self.start >= total) {
             self.end = Some(End::Reached);
         } else if count.new == 0 {
             self.end = Some(End::Repeated);
-        } else if count.rows < self.size {
+        } else if count.rows < self.asked {
             // The server gives fewer rows than asked: its own cap counts from now on.
             self.size = count.rows;
+            self.most = count.rows;
+        } else if self.size < self.most {
+            self.smooth += 1;
+            if self.smooth >= PAGES_TO_GROW {
+                self.smooth = 0;
+                self.size = (self.size * 2).min(self.most);
+            }
         }
     }
 
@@ -179,17 +274,19 @@ impl Pager {
 
     fn fetch_ahead(&mut self) {
         let end = self.total.unwrap_or(0).min(self.until);
-        let mut start = self.ahead.back().map_or(self.start, |&(start, _)| start) + self.size;
+        let mut start = self.ahead.back().map_or(self.start + self.asked, |ahead| ahead.end);
         while self.ahead.len() < AHEAD && start < end {
             let (plex, request) = (self.plex.clone(), self.window_at(start));
-            self.ahead.push_back((start, tokio::spawn(async move { plex.get(&request).await })));
-            start += self.size;
+            let task = tokio::spawn(async move { plex.get(&request).await });
+            let next = (start + self.size).min(self.until);
+            self.ahead.push_back(Ahead { start, end: next, task });
+            start = next;
         }
     }
 
     fn drop_ahead(&mut self) {
-        for (_, page) in self.ahead.drain(..) {
-            page.abort();
+        for ahead in self.ahead.drain(..) {
+            ahead.task.abort();
         }
     }
 }

@@ -6,11 +6,13 @@
 use super::{
     attributes::{Attributes, attribute, is_plain},
     fields::is_single,
+    iso,
     json::write_value,
-    redaction::Redaction,
+    selection::{Paths, Selection, Shape},
+    vocabulary::Vocabulary,
 };
 use quick_xml::{Reader, errors::IllFormedError, events::Event};
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::RefCell};
 
 /// Why a text is not an answer of Plex.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -81,6 +83,8 @@ pub struct Arena {
     /// The next element of the same name under the same parent, by node.
     next_twin: Vec<usize>,
     open: Vec<usize>,
+    /// What the rows' attributes are called, learnt from row to row.
+    words: RefCell<Vocabulary>,
 }
 
 /// A page of an answer: the container's own attributes, then its rows.
@@ -260,40 +264,86 @@ impl<'x> Row<'_, 'x> {
     }
 
     /// Appends the row as one JSON object: every attribute, then every child by name as an array, as Plex's JSON has them.
-    pub fn write_full(&self, out: &mut Vec<u8>, redaction: Option<&Redaction>) {
+    pub fn write_full(&self, out: &mut Vec<u8>, redaction: Option<&Paths>) {
+        self.write_in(out, Shape::of_redaction(redaction));
+    }
+
+    /// Appends the row as one JSON object with what `selection` leaves of it, and `first` as its first member.
+    pub fn write_selected(&self, out: &mut Vec<u8>, selection: &Selection, first: Option<(&str, &str)>) {
+        let shape = selection.shape();
+        let start = out.len();
+        self.write_in(out, shape);
+        let Some((name, value)) = first.filter(|(name, _)| shape.writes(name)) else { return };
+        // Rare: only the rows of a playlist have one.
+        let rest = out.split_off(start + 1);
+        write_key(out, &mut true, name);
+        write_value(out, self.element(), name, value);
+        if rest.len() > 1 {
+            out.push(b',');
+        }
+        out.extend_from_slice(&rest);
+    }
+
+    fn write_in(&self, out: &mut Vec<u8>, shape: Shape<'_>) {
+        match self.arena.words.try_borrow_mut() {
+            Ok(mut words) => self.write_object(out, shape, &mut words),
+            Err(_) => self.write_object(out, shape, &mut Vocabulary::default()),
+        }
+    }
+
+    fn write_object(&self, out: &mut Vec<u8>, shape: Shape<'_>, words: &mut Vocabulary) {
         out.push(b'{');
-        let mut first = true;
-        let element = self.element();
-        for (name, value) in Attributes::new(self.raw_attributes()) {
-            if redaction.is_some_and(|redaction| redaction.hides(name)) {
-                continue;
-            }
-            write_key(out, &mut first, name);
-            write_value(out, element, name, value);
+        let (begin, mut first) = (out.len(), true);
+        let (element, raw) = (self.element(), self.raw_attributes());
+        if !words.write(out, &mut first, (element, raw), shape) {
+            out.truncate(begin);
+            first = true;
+            self.write_unusual(out, &mut first, shape);
         }
         let mut at = self.arena.nodes.get(self.node).map_or(NONE, |node| node.first_group);
         while let Some(group) = self.arena.groups.get(at) {
             at = group.following;
             let name = json_name(group.name.of(self.text));
-            if !is_plain(name) || redaction.is_some_and(|redaction| redaction.hides(name)) {
-                continue;
-            }
+            let Some(shape) = shape.below(name).filter(|_| is_plain(name)) else { continue };
             write_key(out, &mut first, name);
-            let redaction = redaction.and_then(|redaction| redaction.below(name));
             if group.first == group.last && is_single(name) {
-                Row { node: group.first, ..*self }.write_full(out, redaction);
+                Row { node: group.first, ..*self }.write_object(out, shape, words);
             } else {
-                self.write_group(out, group.first, redaction);
+                self.write_group(out, group.first, shape, words);
             }
         }
         out.push(b'}');
     }
 
-    fn write_group(&self, out: &mut Vec<u8>, first: usize, redaction: Option<&Redaction>) {
+    /// Appends the row's own attributes, whatever they look like.
+    fn write_unusual(&self, out: &mut Vec<u8>, first: &mut bool, shape: Shape<'_>) {
+        for (name, value) in self.attributes() {
+            if shape.writes(name) {
+                write_key(out, first, name);
+                write_value(out, self.element(), name, value);
+            }
+            if shape.writes_date_of(name) {
+                iso::write_member(out, first, name, value);
+            }
+        }
+    }
+
+    /// Appends the row's children called `name` as the JSON that Plex has for them.
+    pub(super) fn write_children(&self, out: &mut Vec<u8>, name: &str, shape: Shape<'_>) {
+        let mut children = self.children(name);
+        let mut words = Vocabulary::default();
+        match (children.next(), children.next()) {
+            (Some(one), None) if is_single(name) => one.write_object(out, shape, &mut words),
+            (Some(first), _) => self.write_group(out, first.node, shape, &mut words),
+            (None, _) => out.extend_from_slice(b"[]"),
+        }
+    }
+
+    fn write_group(&self, out: &mut Vec<u8>, first: usize, shape: Shape<'_>, words: &mut Vocabulary) {
         out.push(b'[');
         let mut node = first;
         loop {
-            Row { node, ..*self }.write_full(out, redaction);
+            Row { node, ..*self }.write_object(out, shape, words);
             match self.arena.next_twin.get(node) {
                 Some(&next) if next != NONE => node = next,
                 _ => break,
@@ -301,22 +351,6 @@ impl<'x> Row<'_, 'x> {
             out.push(b',');
         }
         out.push(b']');
-    }
-
-    /// Appends the row as one JSON object with just these of its attributes, in this order; the absent ones are left out.
-    pub fn write_fields(&self, out: &mut Vec<u8>, fields: &[&str], redaction: Option<&Redaction>) {
-        out.push(b'{');
-        let mut first = true;
-        for &field in fields {
-            if redaction.is_some_and(|redaction| redaction.hides(field)) {
-                continue;
-            }
-            if let Some((_, value)) = Attributes::new(self.raw_attributes()).find(|(name, _)| *name == field) {
-                write_key(out, &mut first, field);
-                write_value(out, self.element(), field, value);
-            }
-        }
-        out.push(b'}');
     }
 }
 
@@ -420,6 +454,31 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_differ_are_written_alike_whatever_was_learnt_before() {
+        let rows_of = [
+            r#"<Video ratingKey="1" title="A" year="2001" rating="7.5"/>"#,
+            r#"<Video ratingKey="2" year="2001" title="B" title="twin" rating=""/>"#,
+            r#"<Video  ratingKey = "3" title='C "quoted"' odd year="x"/>"#,
+            r#"<Video title="D" ratingKey="4"><Media id="1"/><Media title="5"/></Video>"#,
+            r#"<Track ratingKey="5" title="E&amp;F" index="007"/>"#,
+            r#"<Video ratingKey="6" title="G" year="2001" rating="8" summary="new" x:y="z"/>"#,
+            r#"<Video ratingKeys="7" title="H" year="2001" rating="8"/>"#,
+            r"<Video/>",
+        ];
+        let alone = |row: &str| rows(&format!("<MediaContainer>{row}</MediaContainer>")).unwrap().remove(0);
+        for (n, first) in rows_of.iter().enumerate() {
+            for (m, second) in rows_of.iter().enumerate() {
+                let together = rows(&format!("<MediaContainer>{first}{second}{first}</MediaContainer>")).unwrap();
+                assert_eq!(together, [alone(first), alone(second), alone(first)], "{n} and {m}");
+            }
+        }
+        assert_eq!(alone(rows_of[1])["title"], "B", "of twins the first counts");
+        let many: String = (0..600).fold(String::new(), |text, n| format!("{text} a{n}=\"{n}\"")) + " a7=\"twin\"";
+        let row = alone(&format!("<Video{many}/>"));
+        assert_eq!((row.as_object().unwrap().len(), &row["a7"]), (600, &"7".into()));
+    }
+
+    #[test]
     fn what_is_not_a_whole_answer_is_an_error() {
         assert_eq!(rows("").unwrap_err(), XmlError::Empty);
         assert_eq!(rows("<html><body/></html>").unwrap_err(), XmlError::NotAContainer("html".into()));
@@ -436,7 +495,7 @@ mod tests {
     #[test]
     fn redacted_fields_are_left_out_at_every_level() {
         let xml = r#"<MediaContainer><Video ratingKey="1" summary="s"><Media id="1"><Part id="2" file="/secret"/><Part id="3" file="/secret"/></Media><Role tag="R"/></Video></MediaContainer>"#;
-        let redaction = Redaction::new(["Media.Part.file", "Role", "summary"]);
+        let redaction = Paths::new(["Media.Part.file", "Role", "summary"]);
         let mut document = Document::open(xml).unwrap();
         let mut arena = Arena::default();
         let mut out = Vec::new();
@@ -451,15 +510,5 @@ mod tests {
     fn a_byte_order_mark_moves_nothing() {
         let xml = "\u{feff}<MediaContainer size=\"1\"><Video ratingKey=\"7\" title=\"A\"/></MediaContainer>";
         assert_eq!(rows(xml).unwrap(), [serde_json::json!({"ratingKey": "7", "title": "A"})]);
-    }
-
-    #[test]
-    fn chosen_fields_come_in_the_order_asked() {
-        let xml = r#"<MediaContainer><Video title="T" year="1990" ratingKey="1"/></MediaContainer>"#;
-        let mut document = Document::open(xml).unwrap();
-        let mut arena = Arena::default();
-        let mut out = Vec::new();
-        document.next_row(&mut arena).unwrap().unwrap().write_fields(&mut out, &["ratingKey", "guid", "title"], None);
-        assert_eq!(String::from_utf8(out).unwrap(), r#"{"ratingKey":"1","title":"T"}"#);
     }
 }

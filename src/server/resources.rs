@@ -1,8 +1,8 @@
 //! Resources: what clients can show or attach without a call of the model's. Reading one is a call of the tool that it
 //! amounts to: judged, counted and recorded as that.
 
-use super::{Server, client_name};
-use crate::tools::{self, call::Caller, error::ToolError};
+use super::{Server, exports};
+use crate::tools::{self, error::ToolError};
 use rmcp::{
     ErrorData, RoleServer,
     model::{ReadResourceResult, Resource, ResourceContents, ResourceTemplate},
@@ -31,12 +31,10 @@ const FIXED: [(&str, &str, &str, &str); 2] = [
 impl Server {
     /// The resources whose tools the client may know of.
     pub(super) fn resources(&self) -> Vec<Resource> {
-        let known = FIXED.iter().filter(|(_, tool, ..)| self.lists(tool));
-        known
-            .map(|(uri, tool, title, about)| {
-                Resource::new(*uri, *tool).with_title(*title).with_description(*about).with_mime_type(JSON)
-            })
-            .collect()
+        let known = FIXED.iter().filter(|(_, tool, ..)| self.lists(tool)).map(|(uri, tool, title, about)| {
+            Resource::new(*uri, *tool).with_title(*title).with_description(*about).with_mime_type(JSON)
+        });
+        known.chain(exports::list(&self.app)).collect()
     }
 
     /// The templates whose tools the client may know of.
@@ -47,7 +45,8 @@ impl Server {
                 "The first items of a library, by its key; the tool get_library_items goes on from there.",
             )
             .with_mime_type(JSON);
-        if self.lists("get_library_items") { vec![library] } else { Vec::new() }
+        let library = self.lists("get_library_items").then_some(library);
+        library.into_iter().chain(exports::template(&self.app)).collect()
     }
 
     /// Reads the resource at an address.
@@ -56,6 +55,9 @@ impl Server {
         uri: &str,
         context: &RequestContext<RoleServer>,
     ) -> Result<ReadResourceResult, ErrorData> {
+        if exports::is_export(uri) {
+            return exports::read(&self.app, &self.caller(context), uri).await;
+        }
         let nothing = || ErrorData::resource_not_found("there is no such resource", None);
         let (tool, arguments) = if let Some((_, tool, ..)) = FIXED.iter().find(|(fixed, ..)| *fixed == uri) {
             (*tool, Map::new())
@@ -92,8 +94,6 @@ impl Server {
         arguments: Map<String, Value>,
         context: &RequestContext<RoleServer>,
     ) -> Result<Value, ToolError> {
-        let mut caller = Caller::new(&*self.session, client_name(context));
-        caller.cancelled = context.ct.clone();
-        tools::call(&self.app, &caller, tool, arguments).await
+        tools::call(&self.app, &self.caller(context), tool, arguments).await
     }
 }

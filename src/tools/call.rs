@@ -6,8 +6,8 @@ use crate::{
     arr::Arr,
     export::{directory::Exports, job::Progress},
     guard::{
-        Account, Affected, Amounts, Change, Cleared, Code, Effect, ExportCaps, Outcome, Permit, Person, Plan, Preview,
-        Recalled, Settlement, Subject,
+        Account, Affected, Amounts, CallId, Change, Cleared, Code, Effect, ExportCaps, Outcome, Permit, Person, Plan,
+        Preview, Recalled, Settlement, Subject,
     },
     http::Sent,
     plex::{discover::Discover, http::Plex},
@@ -26,6 +26,10 @@ pub struct Caller {
     pub client: Option<String>,
     /// Fires when the client gives the call up.
     pub cancelled: CancellationToken,
+    /// Whether it waits for a job to its end, whatever the arguments say.
+    pub waits_to_end: bool,
+    /// Whether what was written of an export is kept when it is cut, and gone on with by the same call.
+    pub resumes: bool,
     /// Whom the call may ask for approval.
     pub person: Person,
     /// Takes how far the call is; whoever shows it sees the latest state.
@@ -39,6 +43,8 @@ impl Caller {
             session: session.into(),
             client,
             cancelled: CancellationToken::new(),
+            waits_to_end: false,
+            resumes: false,
             person: Person::Absent,
             progress: watch::Sender::new(Progress::default()),
         }
@@ -198,6 +204,21 @@ impl<E: Change> Call<'_, E> {
     /// Says what of the reserved amounts was really used.
     pub fn used(&self, amounts: Amounts) {
         self.done.lock().unwrap_or_else(PoisonError::into_inner).1 = Some(amounts);
+    }
+
+    /// Whether what was written of an export is to be kept when it is cut.
+    pub fn resumes(&self) -> bool {
+        self.caller.resumes
+    }
+
+    /// The call's name in the ledger.
+    pub fn id(&self) -> CallId {
+        self.permit.call_id()
+    }
+
+    /// What the server of Plex is called in its settings: scheme, host and port.
+    pub fn plex_address(&self) -> String {
+        self.plex.get().map(Plex::address).unwrap_or_default()
     }
 
     /// The exports directory. Making a file in it takes a clearance.

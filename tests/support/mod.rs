@@ -295,6 +295,7 @@ impl Client {
 /// What a tool takes of which it needs one or another.
 fn one_of_several(tool: &str) -> Map<String, Value> {
     let arguments = match tool {
+        "export_library" => serde_json::json!({"libraryKey": "1"}),
         "rate_media" => serde_json::json!({"rating": 5}),
         "update_metadata" => serde_json::json!({"title": "1"}),
         "update_metadata_from_json" => serde_json::json!({"metadata": {"title": "1"}}),

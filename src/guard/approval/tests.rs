@@ -60,7 +60,8 @@ fn place(policy: &str) -> Place {
 impl Place {
     async fn admit<E: Effect>(&self, tool: usize, person: Person) -> Result<Permit<E>, NotAdmitted> {
         let arguments = Map::from_iter([("query".to_owned(), "CANARY".into())]);
-        let request = Request { subject: SUBJECTS[tool], arguments: Ok(&arguments), session: "s", client: None };
+        let request =
+            Request { subject: SUBJECTS[tool], arguments: Ok(&arguments), joins: false, session: "s", client: None };
         self.guard.admit_for(request, person).await
     }
 

@@ -76,7 +76,8 @@ async fn admitted<E: Effect>(
     subject: Subject,
     arguments: Option<&Map<String, Value>>,
 ) -> Result<Permit<E>, End> {
-    let request = Request { subject, arguments: arguments.ok_or("what is wrong"), session: "s", client: None };
+    let request =
+        Request { subject, arguments: arguments.ok_or("what is wrong"), joins: false, session: "s", client: None };
     guard.admit(request).await.map_err(end)
 }
 

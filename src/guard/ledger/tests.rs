@@ -24,7 +24,7 @@ fn place() -> Place {
 }
 
 fn request(subject: Subject, arguments: &Map<String, Value>) -> Request<'_> {
-    Request { subject, arguments: Ok(arguments), session: "s", client: None }
+    Request { subject, arguments: Ok(arguments), joins: false, session: "s", client: None }
 }
 
 /// Runs a future until it waits for the ledger, then drops it, as a client does that cancels: before it is served, or

@@ -137,6 +137,7 @@ fn read_exports<'a>(reader: &mut Reader<'a>, table: &Table<'a>) -> ExportCaps {
     cap("max_items", 1..=MAX_AMOUNT, &mut caps.max_items);
     cap("max_bytes", 1..=MAX_AMOUNT, &mut caps.max_bytes);
     cap("max_files", 1..=MAX_AMOUNT, &mut caps.max_files);
+    cap("max_total_bytes", 1..=MAX_AMOUNT, &mut caps.max_total_bytes);
     cap("min_free_bytes", 0..=MAX_AMOUNT, &mut caps.min_free_bytes);
     cap("max_seconds", 1..=MAX_SECONDS, &mut caps.max_seconds);
     if let Some(node) = table.get("redact") {

@@ -173,6 +173,7 @@ pub(super) const EXPORTS: &[Key] = &[
     key("max_items", Holds::Whole(1, MAX_AMOUNT), "items in one export"),
     key("max_bytes", Holds::Whole(1, MAX_AMOUNT), "bytes of one export"),
     key("max_files", Holds::Whole(1, MAX_AMOUNT), "files in the exports directory"),
+    key("max_total_bytes", Holds::Whole(1, MAX_AMOUNT), "bytes of all files in the exports directory"),
     key("min_free_bytes", Holds::Whole(0, MAX_AMOUNT), "bytes that must stay free on the disk"),
     key("max_seconds", Holds::Whole(1, MAX_SECONDS), "seconds that one export may take"),
     key("redact", Holds::Lines, "fields that never reach the disk, such as Media.Part.file"),

@@ -184,7 +184,7 @@ impl Task {
     }
 
     /// Makes the call that tells Trakt.
-    async fn tell(&self, app: &App, due: &Due) -> Result<(), ToolError> {
+    async fn tell(&self, app: &Arc<App>, due: &Due) -> Result<(), ToolError> {
         if due.is_nothing() {
             return Ok(());
         }

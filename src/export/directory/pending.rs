@@ -1,0 +1,135 @@
+//! An export that is being written.
+
+use super::{
+    IfTaken, MAX_NUMBER, Root,
+    cut::{Cut, Resumed, StateFile},
+    lock::NameLock,
+    temporary::Temporary,
+};
+use crate::export::{ExportError, name::ExportName};
+use roaring::RoaringTreemap;
+use std::{
+    io::{self, ErrorKind, Write},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+/// An export that is being written. Unless it is published nothing remains of it, but for one that can be gone on with and
+/// was cut by something else than a cap.
+#[derive(Debug)]
+pub struct Pending {
+    pub(super) root: Root,
+    pub(super) name: ExportName,
+    pub(super) if_taken: IfTaken,
+    pub(super) temporary: Temporary,
+    pub(super) caps: Caps,
+    /// Where it is kept how far it is, if it can be gone on with.
+    pub(super) state: Option<StateFile>,
+    /// What it goes on from.
+    pub(super) resumed: Option<Resumed>,
+    /// Whether a state of it is kept.
+    pub(super) kept: bool,
+    /// Held as long as it is written.
+    pub(super) _lock: NameLock,
+}
+
+/// The caps that the directory and its disk are held to, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Caps {
+    /// What is to stay free on the disk.
+    pub(super) free: u64,
+    /// The most that this export may add.
+    pub(super) most: u64,
+    /// The most that the directory may hold.
+    pub(super) total: u64,
+}
+
+impl Pending {
+    /// Fails when the disk has less room left than the policy wants kept, or the directory holds more than it allows.
+    pub fn check_room(&self, bytes: u64) -> Result<(), ExportError> {
+        if bytes > self.caps.most {
+            return Err(ExportError::cap("max_total_bytes", self.caps.total));
+        }
+        check_free_bytes(&self.root, self.caps.free)
+    }
+
+    /// What was written of it before, if it goes on from there.
+    pub fn take_resumed(&mut self) -> Option<Resumed> {
+        self.resumed.take()
+    }
+
+    /// Empties the file again: what was written of it before is of no use.
+    pub fn begin_anew(&mut self) -> io::Result<()> {
+        self.forget();
+        self.temporary.empty()
+    }
+
+    /// Keeps how far it is, so that it can be gone on with if it is cut.
+    pub fn keep(&mut self, written: (u64, String), cut: Cut, keys: &RoaringTreemap) -> io::Result<()> {
+        if let Some(state) = &self.state {
+            state.keep(&self.root, self.temporary.path(&self.name), written, cut, keys)?;
+            self.kept = true;
+        }
+        Ok(())
+    }
+
+    /// Gives up going on with it: it ended for a reason that will be there again.
+    pub fn forget(&mut self) {
+        if let Some(state) = self.state.as_ref().filter(|_| std::mem::take(&mut self.kept)) {
+            state.forget(&self.root);
+        }
+    }
+
+    /// Puts the file, complete and on the disk, under its name, unless that was given up meanwhile.
+    pub fn publish(mut self, given_up: &AtomicBool) -> Result<ExportName, ExportError> {
+        self.temporary.file.sync_all()?;
+        if !self.root.still_leads_to(&self.name)? {
+            return Err(ExportError::NotAFolder(self.name.to_string()));
+        }
+        if given_up.load(Ordering::Relaxed) {
+            return Err(ExportError::GivenUp);
+        }
+        let mut name = self.name.clone();
+        let mut number = 1;
+        loop {
+            match self.temporary.publish(name.file(), self.if_taken == IfTaken::Replace) {
+                Ok(()) => break,
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    if self.if_taken != IfTaken::Number || number >= MAX_NUMBER {
+                        return Err(ExportError::Exists(name.to_string()));
+                    }
+                    number += 1;
+                    name = self.name.numbered(number);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.forget();
+        Ok(name)
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if self.kept {
+            self.temporary.leave();
+        }
+    }
+}
+
+/// Fails when the disk has less room left than the policy wants kept.
+pub(super) fn check_free_bytes(root: &Root, limit: u64) -> Result<(), ExportError> {
+    if fs4::available_space(&root.canonical).is_ok_and(|free| free < limit) {
+        return Err(ExportError::cap("min_free_bytes", limit));
+    }
+    Ok(())
+}
+
+impl Write for Pending {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.temporary.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.temporary.file.flush()
+    }
+}
