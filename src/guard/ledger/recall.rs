@@ -40,7 +40,10 @@ impl Undoing {
         if self.is_done {
             format!("it was undone already, by {by}")
         } else {
-            format!("another call, {by}, is undoing it right now")
+            let minutes = (LONGEST_UNDO + TO_SETTLE).as_secs() / 60;
+            format!(
+                "another call, {by}, is undoing it; if that one was killed, try again {minutes} minutes after it began"
+            )
         }
     }
 }

@@ -136,6 +136,21 @@ fn ledgers_of_the_version_before_get_their_indexes_and_know_what_was_undone() {
 }
 
 #[test]
+fn what_was_undone_is_forgotten_with_its_row() {
+    let place = Place::new();
+    let mut store = place.open();
+    let old = undo(&mut store, "old", "made").unwrap();
+    end(&mut store, old, Outcome::Ok);
+    place.clock.pass(40 * 86_400 * SECOND);
+    let young = undo(&mut store, "young", "made later").unwrap();
+    end(&mut store, young, Outcome::Ok);
+    assert_eq!(store.prune_rows(Duration::from_secs(31 * 86_400)).unwrap(), 1);
+    let mut left = store.conn.prepare("SELECT undone FROM undoings").unwrap();
+    let left: Vec<String> = left.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(left, ["made later"]);
+}
+
+#[test]
 fn a_change_is_found_without_looking_through_the_ledger() {
     let place = Place::new();
     let store = place.open();
