@@ -12,4 +12,4 @@ mod text;
 pub use client::Arr;
 pub use dialect::{Dialect, RADARR, SONARR};
 pub use error::{ArrError, Existing};
-pub use text::{folded, names_same};
+pub use text::{folded, names_same, year_in_brackets};

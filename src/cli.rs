@@ -149,6 +149,11 @@ pub fn main() -> ExitCode {
         Err(error) => return report(&Failure::Failed(error.into())),
     };
     let ended = runtime.block_on(run(command.unwrap_or(Command::Serve), settings, grant_is_named));
+    // A client may go while a sign-in is being renewed, which works once.
+    let settled = async { tokio::time::timeout(SHUTDOWN, crate::trakt::auth::settled()).await };
+    if runtime.block_on(settled).is_err() {
+        tracing::warn!("Trakt did not answer in time; the sign-in may have to be made again");
+    }
     // Some systems read standard input in a thread that nothing can interrupt.
     runtime.shutdown_timeout(SHUTDOWN);
     match ended {

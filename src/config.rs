@@ -8,6 +8,7 @@ pub mod permissions;
 mod policy;
 mod posters;
 mod trakt;
+pub mod writers;
 
 pub use arr::{ArrServer, ArrServers, ArrSettings};
 pub use policy::{PolicyFileError, PolicySource, Stamp, own_policy, read_policy, read_policy_file, write_policy};

@@ -39,11 +39,11 @@ pub use catalogue::{Argument, Catalogue, ValueType};
 pub use clock::{Boot, Clock, Moment, SystemClock};
 pub use condition::{Condition, Operator, Sense};
 pub use explain::{Asked, Explanation, Left};
-pub(crate) use ledger::IN_CLIENT;
 pub use ledger::{
     Approvable, Audit, ChainEnd, DayOfTool, Decision, Filter, Ledger, LedgerError, MAX_BEFORE_BYTES, Recalled, Row,
-    Said, Verification, Way,
+    Said, Undoing, Verification, Way,
 };
+pub(crate) use ledger::{FOR_OWNER, IN_CLIENT, LONGEST_UNDO};
 pub use limit::{Limit, Scope, Unit};
 pub use permit::{Change, Cleared, Destroy, Effect, Permit, Proofs, Read, Write};
 pub use plan::{Affected, Amounts, Facts, Outcome, Plan, Settlement};
@@ -58,7 +58,7 @@ pub use subject::{Kind, Service, Subject};
 
 use approval::{About, RUN_OUT};
 use condition::Says;
-use ledger::{Admission, Draft, Granted, LimitAsk, Looked, Over};
+use ledger::{Admission, Draft, Granted, LimitAsk, Looked};
 use permit::Stage;
 use reload::InForce;
 use serde_json::{Map, Value};
@@ -69,6 +69,9 @@ const ATTEMPTS_RULE: &str = "/all_tools/attempts";
 
 /// What the ledger says of a call of a tool that does not exist.
 const NO_SUCH_TOOL: &str = "there is no such tool";
+
+/// Said of a call that the gate turns away.
+const TOO_QUICK: &str = "too many calls in too short a time";
 
 /// Said of a call that a person has to approve.
 const ASKS: &str = "a person has to approve this call";
@@ -210,13 +213,8 @@ impl Guard {
             return Err(match judgement {
                 Judgement::Hidden { .. } => NotAdmitted::Hidden(call),
                 _ => NotAdmitted::Refused(Refusal {
-                    code: Code::Attempts,
-                    tool: subject.tool.to_owned(),
-                    rule: Some(ATTEMPTS_RULE.to_owned()),
-                    reason: "too many calls in too short a time".to_owned(),
                     retry_after: Some(wait),
-                    approval_id: None,
-                    call_id: call,
+                    ..Refusal::new(call, subject.tool, Code::Attempts, Some(ATTEMPTS_RULE), TOO_QUICK)
                 }),
             });
         }
@@ -231,18 +229,6 @@ impl Guard {
             row.arg_values = log_args.then(|| arguments.clone());
         }
         let draft = self.ledger.draft(row);
-        let refused = |code, rule: Option<&str>, reason| {
-            let (tool, rule) = (subject.tool.to_owned(), rule.map(ToOwned::to_owned));
-            NotAdmitted::Refused(Refusal {
-                code,
-                tool,
-                rule,
-                reason,
-                retry_after: None,
-                approval_id: None,
-                call_id: call,
-            })
-        };
         match judgement {
             Judgement::Hidden { rule } => {
                 end(draft, Decision::Deny, rule).await;
@@ -250,7 +236,7 @@ impl Guard {
             }
             Judgement::Refused { code, rule, reason } => {
                 end(draft, Decision::Deny, Some(rule)).await;
-                Err(refused(code, Some(rule), reason))
+                Err(NotAdmitted::Refused(Refusal::new(call, subject.tool, code, Some(rule), reason)))
             }
             Judgement::Invalid => {
                 end(draft, Decision::Invalid, None).await;
@@ -290,20 +276,13 @@ impl Guard {
     ) -> Result<Cleared<'call>, Refusal> {
         let (call, tool) = (permit.call_id(), permit.tool());
         let (Some(draft), Some(verdict)) = (permit.take_draft(), permit.policy().verdict(&self.grant, tool)) else {
-            return Err(Refusal {
-                code: Code::Denied,
-                tool: tool.to_owned(),
-                rule: None,
-                reason: "this call was judged already, and a call is judged once".to_owned(),
-                retry_after: None,
-                approval_id: None,
-                call_id: call,
-            });
+            let reason = "this call was judged already, and a call is judged once";
+            return Err(Refusal::new(call, tool, Code::Denied, None, reason));
         };
         let draft = draft.about(&plan.affected);
         if let Some((condition, says)) = verdict.refused_by_facts(&plan.facts) {
             end(draft, Decision::Deny, Some(&condition.rule)).await;
-            return Err(refused_by_fact(call, tool, condition, says));
+            return Err(Refusal::by_fact(call, tool, condition, says));
         }
         let about = (verdict.action == Action::Ask).then(|| self.about_change(permit, &draft, &plan));
         self.pass(permit, draft, verdict, about, plan).await?;
@@ -409,17 +388,10 @@ impl Guard {
     ) -> Result<ledger::Entry, Refusal> {
         match draft.admit(asks, plan.affected, plan.before, approved).await {
             Ok(Admission::Passed(entry)) => Ok(entry),
-            Ok(Admission::Over { limit, over }) => Err(over_limit(call, tool, &limit, over)),
-            Ok(Admission::NotApproved) => Err(Refusal {
-                code: Code::ApprovalExpired,
-                tool: tool.to_owned(),
-                rule: None,
-                reason: RUN_OUT.to_owned(),
-                retry_after: None,
-                approval_id: None,
-                call_id: call,
-            }),
-            Err(error) => Err(unrecorded(call, tool, &error)),
+            Ok(Admission::Over { limit, over }) => Err(Refusal::over_limit(call, tool, &limit, over)),
+            Ok(Admission::NotApproved) => Err(Refusal::new(call, tool, Code::ApprovalExpired, None, RUN_OUT)),
+            Ok(Admission::Undone(undoing)) => Err(Refusal::new(call, tool, Code::NotUndoable, None, undoing.reason())),
+            Err(error) => Err(Refusal::unrecorded(call, tool, &error)),
         }
     }
 
@@ -427,15 +399,15 @@ impl Guard {
     /// what is reserved.
     async fn look(&self, draft: Draft, verdict: &Verdict, call: CallId, reserve: Amounts) -> Result<Draft, Refusal> {
         let mut asks = self.asks(verdict, reserve);
-        asks.retain(|ask| ask.limit.unit == Unit::Calls || ask.amount > 0);
+        asks.retain(|ask| ask.amount > 0 || is_known_before(&ask.limit));
         if asks.is_empty() {
             return Ok(draft);
         }
         let tool = verdict.subject.tool;
         match draft.look(asks).await {
             Ok(Looked::Passes(draft)) => Ok(draft),
-            Ok(Looked::Over { limit, over }) => Err(over_limit(call, tool, &limit, over)),
-            Err(error) => Err(unrecorded(call, tool, &error)),
+            Ok(Looked::Over { limit, over }) => Err(Refusal::over_limit(call, tool, &limit, over)),
+            Err(error) => Err(Refusal::unrecorded(call, tool, &error)),
         }
     }
 
@@ -465,52 +437,16 @@ impl Guard {
     }
 }
 
+/// Whether it is known what a call takes of a limit before it says what it is about: of one that lets nothing pass it does
+/// not matter.
+fn is_known_before(limit: &Limit) -> bool {
+    limit.unit == Unit::Calls || limit.max == 0
+}
+
 /// Records a refusal. Where that fails the refusal stands: nothing happens that would go unrecorded.
 async fn end(draft: Draft, decision: Decision, rule: Option<&str>) {
     if let Err(error) = draft.refuse(decision, rule).await {
         tracing::error!(%error, "a refused call could not be recorded");
-    }
-}
-
-fn refused_by_fact(call: CallId, tool: &str, condition: &Condition, says: Says) -> Refusal {
-    Refusal {
-        code: if says == Says::Unavailable { Code::FactUnavailable } else { Code::Denied },
-        tool: tool.to_owned(),
-        rule: Some(condition.rule.clone()),
-        reason: condition.reason(says),
-        retry_after: None,
-        approval_id: None,
-        call_id: call,
-    }
-}
-
-fn over_limit(call: CallId, tool: &str, limit: &Limit, over: Over) -> Refusal {
-    let (code, reason, retry_after) = match over {
-        Over::Until(wait) => (Code::Limit, format!("the limit is used up: {limit}"), Some(wait)),
-        Over::NeverFits if limit.max == 0 => (Code::NeverFits, format!("the limit lets nothing pass: {limit}"), None),
-        Over::NeverFits => (Code::NeverFits, format!("the call is larger than the limit: {limit}"), None),
-    };
-    Refusal {
-        code,
-        tool: tool.to_owned(),
-        rule: Some(limit.rule.clone()),
-        reason: limit.on_deny.clone().unwrap_or(reason),
-        retry_after,
-        approval_id: None,
-        call_id: call,
-    }
-}
-
-fn unrecorded(call: CallId, tool: &str, error: &LedgerError) -> Refusal {
-    tracing::error!(%error, tool, "a call was refused because it could not be recorded");
-    Refusal {
-        code: Code::LedgerUnavailable,
-        tool: tool.to_owned(),
-        rule: None,
-        reason: "the call could not be recorded in the audit ledger, and nothing is done unrecorded".to_owned(),
-        retry_after: None,
-        approval_id: None,
-        call_id: call,
     }
 }
 

@@ -22,7 +22,7 @@ use reqwest::{
 use std::{
     error::Error as _,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -82,6 +82,8 @@ pub struct Transport {
     connection: Arc<Connection>,
     sent: Sent,
     pace: Option<Arc<Pace>>,
+    /// What the call may still wait, in all its requests, where a service whose pace is kept asks for it.
+    busy: Arc<Mutex<Duration>>,
     bearer: Option<HeaderValue>,
 }
 
@@ -101,13 +103,14 @@ impl Transport {
         let client = build_client(headers, &base, tls, patience)?;
         let in_flight = Arc::new(Semaphore::new(max_in_flight));
         let connection = Connection { service, client, base, in_flight, patience };
-        Ok(Self { connection: Arc::new(connection), sent: Sent::default(), pace: None, bearer: None })
+        let (connection, busy) = (Arc::new(connection), Arc::default());
+        Ok(Self { connection, sent: Sent::default(), pace: None, busy, bearer: None })
     }
 
     /// The same connections, on which requests wait for their turn at `pace`.
     #[must_use]
     pub fn paced(self, pace: Pace) -> Self {
-        Self { pace: Some(Arc::new(pace)), ..self }
+        Self { busy: Arc::new(Mutex::new(pace.busy)), pace: Some(Arc::new(pace)), ..self }
     }
 
     /// The same connections for requests that an access token signs in, where tokens change while the program runs.
@@ -117,10 +120,12 @@ impl Transport {
         Self { bearer: Some(authorization), ..self.clone() }
     }
 
-    /// The same connections for another call, which keeps its own record of whether anything was sent.
+    /// The same connections for another call, which keeps its own record of whether anything was sent, and its own time to
+    /// wait where it is sent away for a while.
     #[must_use]
     pub fn for_call(&self, sent: &Sent) -> Self {
-        Self { sent: sent.clone(), ..self.clone() }
+        let busy = self.pace.as_ref().map(|pace| pace.busy).unwrap_or_default();
+        Self { sent: sent.clone(), busy: Arc::new(Mutex::new(busy)), ..self.clone() }
     }
 
     /// Scheme, host and port of the service.
@@ -183,7 +188,10 @@ impl Transport {
     }
 
     fn retries(&self) -> Retries {
-        let busy = self.pace.as_ref().map_or(MAX_RETRY_WAIT, |pace| pace.busy);
+        let busy = match self.pace {
+            Some(_) => Arc::clone(&self.busy),
+            None => Arc::new(Mutex::new(MAX_RETRY_WAIT)),
+        };
         Retries { left: RETRIES, wait: Duration::from_millis(200), busy }
     }
 
@@ -249,7 +257,7 @@ struct Retries {
     left: u32,
     wait: Duration,
     /// The time that may still be waited where the service asks for it.
-    busy: Duration,
+    busy: Arc<Mutex<Duration>>,
 }
 
 impl Retries {
@@ -257,13 +265,16 @@ impl Retries {
     async fn pause(&mut self, what: &str, Failure { error, again }: Failure) -> Result<(), HttpError> {
         let pause = match again {
             Again::Soon => self.wait,
-            Again::After(asked) => match self.busy.checked_sub(asked) {
-                Some(left) => {
-                    self.busy = left;
-                    asked
+            Again::After(asked) => {
+                let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+                match busy.checked_sub(asked) {
+                    Some(left) => {
+                        *busy = left;
+                        asked
+                    }
+                    None => return Err(error),
                 }
-                None => return Err(error),
-            },
+            }
             Again::No => return Err(error),
         };
         let Some(left) = self.left.checked_sub(1) else { return Err(error) };

@@ -6,6 +6,7 @@ pub mod follow;
 pub mod history;
 pub mod http;
 pub mod ids;
+pub mod marks;
 pub mod missing;
 pub mod pages;
 pub mod ratings;

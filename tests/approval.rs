@@ -626,6 +626,46 @@ async fn what_changed_between_question_and_answer_is_asked_anew() {
 }
 
 #[tokio::test]
+async fn get_policy_tells_how_a_call_that_asks_is_approved() {
+    let by = |policy: &Value, tool: &str| {
+        let tools = policy["tools"].as_array().unwrap();
+        tools.iter().find(|row| row["name"] == tool).unwrap()["approvedBy"].clone()
+    };
+    let ways = |policy: &Value| -> Vec<Value> {
+        policy["approvals"].as_array().into_iter().flatten().map(|row| row["by"].clone()).collect()
+    };
+    let (_plex, home) =
+        asking(&format!("{ASKS}[tools.rate_media]\napproval = \"out_of_band\"\naction = \"ask\"\n")).await;
+    let (asks, asks_not) = (Asked::connect(&home, yes).await, home.connect().await);
+    let policy = asks.works("get_policy", json!({})).await;
+    assert_eq!((by(&policy, "export_library"), by(&policy, "rate_media")), (json!("client"), json!("command")));
+    assert_eq!((by(&policy, "get_libraries"), ways(&policy)), (Value::Null, vec![json!("client"), json!("command")]));
+    assert!(policy["approvals"][1]["how"].as_str().unwrap().contains("`plex-mcp approve ID`"), "{policy}");
+    let policy = asks_not.call("get_policy", json!({})).await;
+    assert_eq!((by(&policy, "export_library"), ways(&policy)), (json!("command"), vec![json!("command")]));
+    // As it then is.
+    asks.works("export_library", export()).await;
+    assert_eq!(asks.asked().len(), 1);
+    id_of(&asks_not.fail("export_library", films("b.json")).await.1);
+    id_of(&asks.fails("rate_media", json!({"ratingKey": "1000", "rating": 5})).await.1);
+    assert_eq!(asks.asked().len(), 1);
+    // By the newest protocol the client asks between two calls.
+    let mut raw = home.raw();
+    let told = modern_call(&mut raw, "get_policy", &json!({}), None, None).await;
+    assert_eq!(by(&told["structuredContent"], "export_library"), "client", "{told}");
+    raw.close().await;
+    asks.close().await;
+    asks_not.close().await;
+    let (code, shown, _) = at_a_terminal(&home, &["call", "get_policy"], "").await;
+    assert_eq!(code, 0);
+    assert_eq!(ways(&serde_json::from_str(&shown).unwrap()), ["terminal"]);
+    home.policy(support::OPEN);
+    let client = home.connect().await;
+    assert_eq!(client.call("get_policy", json!({})).await.get("approvals"), None, "nothing asks");
+    client.close().await;
+}
+
+#[tokio::test]
 async fn an_argument_never_counts_as_approval() {
     let (_plex, home) = asking(OUT_OF_BAND).await;
     let client = home.connect().await;
@@ -679,7 +719,35 @@ async fn without_a_way_to_ask_the_owner_approves_from_the_command_line_and_the_s
     let gone = home.run(&["approve", &id]).await;
     assert_eq!(gone.code, 1);
     assert!(gone.stderr.contains("no call waits under the name"), "{gone:?}");
+    assert!(gone.stderr.contains(home.path("ledger.db").to_str().unwrap()), "it says where it looked: {gone:?}");
     assert_eq!(home.files(), Vec::<String>::new());
+}
+
+/// What a person was shown holds values of arguments, which the ledger is to keep no longer than the question.
+#[tokio::test]
+async fn what_was_asked_is_gone_from_the_ledgers_files_with_the_answer() {
+    let (_plex, home) = asking(ASKS).await;
+    let client = home.connect().await;
+    let holds = || -> Vec<&str> {
+        let files = ["ledger.db", "ledger.db-wal", "ledger.db-shm"].into_iter();
+        let holds = |name: &&str| {
+            let bytes = std::fs::read(home.path(name)).unwrap_or_default();
+            bytes.windows(8).any(|part| part == b"a-secret")
+        };
+        files.filter(holds).collect()
+    };
+    let arguments = || json!({"libraryKey": "1", "outputPath": "a-secret.json"});
+    let approved = id_of(&client.fail("export_library", arguments()).await.1);
+    assert!(!holds().is_empty(), "while it waits");
+    assert_eq!(home.run(&["approve", &approved]).await.code, 0);
+    client.call("export_library", arguments()).await;
+    client.close().await;
+    assert_eq!(holds(), Vec::<&str>::new());
+}
+
+#[cfg(unix)]
+fn owner_of(path: &std::path::Path) -> u32 {
+    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(path).unwrap())
 }
 
 #[tokio::test]
@@ -697,6 +765,23 @@ async fn out_of_band_no_client_is_asked_and_a_declined_call_stays_declined() {
         assert_eq!(last(&home).await.decision, Decision::Declined);
     }
     assert_eq!(home.run(&["approve", &id]).await.code, 1, "a no is not turned");
+    // Who said no, and when, is in the ledger, and once.
+    let shown = home.run(&["audit", "--tool", "approve", "--json"]).await.stdout;
+    let words: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(words.len(), 1, "{shown}");
+    assert_eq!((&words[0]["decision"], &words[0]["grant"]), (&json!("declined"), &json!("default")));
+    let note = words[0]["note"].as_str().unwrap();
+    assert!(note.ends_with(&format!(" on approval {id} of export_library")), "{note}");
+    #[cfg(unix)]
+    assert!(note.starts_with(&format!("user {} ", owner_of(&home.path("ledger.db")))), "{note}");
+    assert_eq!(home.run(&["audit", "verify"]).await.code, 0);
+    rusqlite::Connection::open(home.path("ledger.db"))
+        .unwrap()
+        .execute_batch("UPDATE calls SET decision = 'approved' WHERE tool = 'approve'")
+        .unwrap();
+    let verified = home.run(&["audit", "verify"]).await;
+    assert_eq!(verified.code, 1);
+    assert!(verified.stdout.contains(&format!("altered: row {}", words[0]["seq"])), "{verified:?}");
     // By the newest protocol as well.
     let mut raw = home.raw();
     let refused = modern(&mut raw, &films("b.json"), None, None).await;
@@ -732,7 +817,8 @@ async fn what_the_owner_approved_is_of_things_as_they_stood_and_of_that_grant() 
     // One that looks when the first is done finds the file, before it is asked about.
     let too_late = |end: &support::Finished| end.code == 1 && end.stderr.contains("exists already");
     assert!(ends.iter().all(|end| [0, 3].contains(&end.code) || too_late(end)), "{ends:?}");
-    let passed = home.rows().await.iter().filter(|row| row.decision == Decision::Approved).count();
+    let of_call = |row: &&Row| row.tool == "export_library" && row.decision == Decision::Approved;
+    let passed = home.rows().await.iter().filter(of_call).count();
     assert_eq!(passed, 1);
 }
 

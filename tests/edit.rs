@@ -347,6 +347,33 @@ async fn ratings_and_watch_states_are_taken_back_where_nothing_else_happened() {
     client.close().await;
 }
 
+#[tokio::test]
+async fn of_two_servers_that_undo_one_change_at_once_one_does_it() {
+    // Slow enough for both to have looked before either acts.
+    let delay = Some(std::time::Duration::from_millis(150));
+    let (plex, home) =
+        home(Options { deviations: Deviations { delay, ..Deviations::default() }, ..Options::default() }).await;
+    let (a, b) = (home.connect().await, home.connect().await);
+    let rated = a.call("rate_media", json!({"ratingKey": RATED, "rating": 2})).await;
+    let sent = changes(&plex).len();
+    let undo = || json!({"callId": rated["changeId"]});
+    let (first, second) = tokio::join!(a.try_call("undo_change", undo()), b.try_call("undo_change", undo()));
+    let ends = [first.unwrap(), second.unwrap()];
+    let (done, not): (Vec<_>, Vec<_>) = ends.iter().partition(|end| end.is_error != Some(true));
+    assert_eq!((done.len(), not.len(), changes(&plex).len()), (1, 1, sent + 1), "{ends:?}");
+    let error = not[0].structured_content.as_ref().unwrap();
+    assert_eq!(error["code"], "not_undoable", "{error}");
+    assert!(error["message"].as_str().unwrap().contains("another call, "), "{error}");
+    let (text, _) = a.fail("undo_change", undo()).await;
+    assert!(text.contains("it was undone already, by "), "{text}");
+    a.close().await;
+    b.close().await;
+    let rows = home.rows().await;
+    let note = format!("undoes {}", rated["changeId"].as_str().unwrap());
+    assert_eq!(rows.iter().filter(|row| row.note.as_ref() == Some(&note)).count(), 1);
+    assert!(rows.iter().any(|row| row.decision == Decision::Deny && row.tool == "undo_change"));
+}
+
 async fn leaves_of(plex: &SamplePlex, key: &str) -> Vec<Value> {
     if key == HALF { leaves(plex, key).await } else { vec![item(plex, key).await] }
 }

@@ -145,6 +145,30 @@ async fn half_a_policy_is_never_taken_for_the_whole() {
     assert_eq!(told.len(), 1, "only the last one stood still: {told:?}");
 }
 
+/// Whoever pauses in the middle has the file open still, which Linux tells.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn half_a_policy_that_stands_still_is_not_taken_while_it_is_open_for_writing() {
+    let (_plex, home) = small().await;
+    let (first, second) = (OPEN, "[tools.get_libraries]\naction = \"deny\"\n");
+    home.policy(&format!("{first}{second}"));
+    let client = home.connect().await;
+    let mut file = OpenOptions::new().write(true).truncate(true).open(home.path("policy.toml")).unwrap();
+    file.write_all(first.as_bytes()).unwrap();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(1_500) {
+        assert_eq!(code(&client, "get_libraries", json!({})).await.as_deref(), Some("denied"));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    file.write_all(format!("# all of it\n{second}").as_bytes()).unwrap();
+    drop(file);
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    assert_eq!(code(&client, "get_libraries", json!({})).await.as_deref(), Some("denied"));
+    client.close().await;
+    let rows = home.rows().await;
+    assert_eq!(told(&rows).len(), 1, "{:?}", told(&rows));
+}
+
 #[tokio::test]
 async fn what_is_not_valid_is_told_and_the_old_policy_stays() {
     let (_plex, home) = small().await;

@@ -106,6 +106,10 @@ async fn a_person_signs_in_by_a_code_and_the_sign_in_is_kept_by_its_owner_alone(
     assert!(begun["authUrl"].as_str().unwrap().ends_with("/activate"), "{begun}");
     assert!(begun["expiresIn"].as_i64().unwrap() > 590, "{begun}");
     let waiting = client.call("trakt_complete_auth", json!({"waitSeconds": 0})).await;
+    assert_eq!(trakt.count("POST", "/oauth/token"), 0);
+    let typed = json!({"code": format!(" {} ", user_code.to_lowercase()), "waitSeconds": 0});
+    assert_eq!(client.call("trakt_complete_auth", typed).await["status"], "waiting", "it is no authorisation code");
+    assert_eq!(trakt.count("POST", "/oauth/token"), 0);
     assert_eq!((&waiting["success"], &waiting["status"]), (&json!(false), &json!("waiting")), "{waiting}");
     assert_eq!(waiting["userCode"], json!(user_code));
 
@@ -213,6 +217,29 @@ async fn ten_calls_of_two_processes_renew_an_old_sign_in_once() {
 }
 
 #[tokio::test]
+async fn a_client_that_goes_in_the_middle_of_a_renewal_loses_no_sign_in() {
+    let slow_tokens = Duration::from_secs(1);
+    let (_plex, trakt, home) = trakt(TraktOptions { token_life: 86_400, slow_tokens, ..TraktOptions::default() }).await;
+    let (old, _) = sign_in(&home, &trakt, now() - 86_000, 86_400);
+    let mut raw = home.raw();
+    raw.initialize("2025-11-25").await;
+    let id = raw.begin("tools/call", json!({"name": "trakt_get_user_stats", "arguments": {}})).await;
+    let until = Instant::now() + Duration::from_secs(10);
+    while trakt.count("POST", "/oauth/token") == 0 {
+        assert!(Instant::now() < until);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // It gives the call up, and is gone before anything else can end.
+    let cancelled = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}});
+    raw.send(&cancelled.to_string()).await;
+    raw.close().await;
+    assert_ne!(kept(&home)["tokens"]["access_token"], json!(old), "the new tokens are kept: the old ones are used up");
+    let again = home.run(&["call", "trakt_get_auth_status"]).await;
+    assert!(again.stdout.contains("orsolinde"), "{again:?}");
+    assert_eq!(trakt.count("POST", "/oauth/token"), 1);
+}
+
+#[tokio::test]
 async fn a_sign_in_that_cannot_be_renewed_asks_for_a_new_one_and_does_not_loop() {
     let (_plex, trakt, home) = trakt(TraktOptions::default()).await;
     sign_in(&home, &trakt, now(), 604_800);
@@ -279,6 +306,14 @@ async fn waits_that_trakt_asks_for_are_kept_for_half_a_minute_at_most() {
         assert!(text.contains(seconds) && started.elapsed() < Duration::from_secs(2), "{text}");
         assert_eq!(trakt.requests().len() - before, requests);
     }
+    // In all of a call's requests together: statistics take two.
+    trakt.refuse(wait("1", 1));
+    trakt.refuse(Refusal {
+        headers: vec![("retry-after", "30".to_owned())],
+        ..refusal("GET", "/users/me/stats", 429, 1)
+    });
+    let (_, error) = client.fail("trakt_get_user_stats", json!({})).await;
+    assert_eq!((&error["code"], &error["retryAfterSeconds"]), (&json!("rate_limited"), &json!(30)), "{error}");
     client.close().await;
 }
 

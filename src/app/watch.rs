@@ -1,11 +1,12 @@
 //! Looks after the policy's file while the server runs.
 //!
-//! A plain look at the file's metadata, five times a second: it costs next to nothing, works on every file system and in
+//! A plain look at the file's metadata, ten times a second: it costs next to nothing, works on every file system and in
 //! every container, and sees a file replaced by renaming, written in place, or reached by a link that was turned. What has
-//! changed is read when it has stood still for a moment, so that no half of a policy is taken for the whole.
+//! changed is read when it has stood still for a moment and, where that can be told, nobody has it open for writing any more,
+//! so that no half of a policy is taken for the whole.
 
 use super::{App, StartError, load_to_serve};
-use crate::config::{PolicyFileError, PolicySource, Stamp};
+use crate::config::{PolicyFileError, PolicySource, Stamp, writers::is_open_for_writing};
 use std::{
     io,
     path::{Path, PathBuf},
@@ -14,13 +15,16 @@ use std::{
 };
 
 /// How often the file is looked at.
-const LOOK: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How often, while it has changed and has not stood still.
 const LOOK_CLOSELY: Duration = Duration::from_millis(50);
 
-/// How long a file has to stand still before it is read.
-const STILL: Duration = Duration::from_millis(300);
+/// How long a file has to stand still before it is read. With a look on either side it makes less than a second.
+const STILL: Duration = Duration::from_millis(500);
+
+/// How long one is waited for that stands still while a program has it open for writing.
+const OPEN: Duration = Duration::from_secs(5);
 
 /// What was seen in the policy's place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,8 +54,8 @@ struct Sight {
 }
 
 impl Sight {
-    /// Takes note of what is seen now, and gives it once if it is new and has stood still.
-    fn settled(&mut self, seen: Seen, now: Instant) -> Option<Seen> {
+    /// Takes note of what is seen now, and gives it once if it is new, has stood still, and is not being written.
+    fn settled(&mut self, seen: Seen, now: Instant, is_open: impl FnOnce() -> bool) -> Option<Seen> {
         if seen == self.taken {
             self.other = None;
             return None;
@@ -60,7 +64,8 @@ impl Sight {
             Some((other, since)) if *other == seen => *since,
             _ => now,
         };
-        if now.duration_since(since) < STILL {
+        let still = now.duration_since(since);
+        if still < STILL || (still < OPEN && is_open()) {
             self.other = Some((seen, since));
             return None;
         }
@@ -92,7 +97,7 @@ impl Watch {
     /// Looks once, and deals with what has changed; says how long to wait before the next look.
     fn look(&mut self, app: &App) -> Duration {
         if let Some((path, sight)) = &mut self.better
-            && let Some(Seen::File(_)) = sight.settled(Seen::at(path), Instant::now())
+            && let Some(Seen::File(_)) = sight.settled(Seen::at(path), Instant::now(), || is_open_for_writing(path))
         {
             // It rules from now on as it would after a new start, unless it is not valid.
             let path = path.clone();
@@ -103,7 +108,7 @@ impl Watch {
             }
         }
         if let Some(path) = self.path.clone() {
-            match self.sight.settled(Seen::at(&path), Instant::now()) {
+            match self.sight.settled(Seen::at(&path), Instant::now(), || is_open_for_writing(&path)) {
                 Some(Seen::File(_)) => {
                     self.take(app, &path);
                 }
@@ -188,31 +193,50 @@ mod tests {
         Seen::Nothing(name.to_owned())
     }
 
-    fn sight() -> (Sight, Instant) {
-        (Sight { taken: seen("a"), other: None }, Instant::now())
+    /// What is seen of `a` after so many milliseconds of standing still or not.
+    struct Watched(Sight, Instant);
+
+    impl Watched {
+        fn new() -> Self {
+            Self(Sight { taken: seen("a"), other: None }, Instant::now())
+        }
+
+        fn see(&mut self, name: &str, ms: u64, is_open: bool) -> Option<Seen> {
+            self.0.settled(seen(name), self.1 + Duration::from_millis(ms), || is_open)
+        }
     }
 
     #[test]
     fn what_is_new_is_taken_once_it_stands_still() {
-        let (mut sight, start) = sight();
-        let at = |ms| start + Duration::from_millis(ms);
-        assert_eq!(sight.settled(seen("a"), at(0)), None);
-        assert_eq!(sight.settled(seen("b"), at(100)), None);
-        assert_eq!(sight.settled(seen("b"), at(399)), None);
-        assert_eq!(sight.settled(seen("b"), at(400)), Some(seen("b")));
-        assert_eq!(sight.settled(seen("b"), at(5_000)), None, "once only");
+        let mut file = Watched::new();
+        assert_eq!(file.see("a", 0, false), None);
+        assert_eq!(file.see("b", 100, false), None);
+        assert_eq!(file.see("b", 599, false), None);
+        assert_eq!(file.see("b", 600, false), Some(seen("b")));
+        assert_eq!(file.see("b", 5_000, false), None, "once only");
     }
 
     #[test]
     fn what_changes_on_the_way_begins_anew_and_what_comes_back_is_nothing_new() {
-        let (mut sight, start) = sight();
-        let at = |ms| start + Duration::from_millis(ms);
-        assert_eq!(sight.settled(seen("empty"), at(0)), None);
-        assert_eq!(sight.settled(seen("half"), at(250)), None);
-        assert_eq!(sight.settled(seen("whole"), at(500)), None);
-        assert_eq!(sight.settled(seen("whole"), at(700)), None);
-        assert_eq!(sight.settled(seen("a"), at(750)), None);
-        assert_eq!(sight.settled(seen("whole"), at(801)), None, "its time was over");
-        assert_eq!(sight.settled(seen("whole"), at(1_101)), Some(seen("whole")));
+        let mut file = Watched::new();
+        assert_eq!(file.see("empty", 0, false), None);
+        assert_eq!(file.see("half", 450, false), None);
+        assert_eq!(file.see("whole", 900, false), None);
+        assert_eq!(file.see("whole", 1_300, false), None);
+        assert_eq!(file.see("a", 1_350, false), None);
+        assert_eq!(file.see("whole", 1_401, false), None, "its time was over");
+        assert_eq!(file.see("whole", 1_901, false), Some(seen("whole")));
+    }
+
+    #[test]
+    fn what_someone_is_still_writing_is_waited_for_but_not_for_ever() {
+        let mut file = Watched::new();
+        assert_eq!(file.see("half", 0, true), None);
+        assert_eq!(file.see("half", 4_999, true), None);
+        assert_eq!(file.see("whole", 5_000, true), None, "it went on");
+        assert_eq!(file.see("whole", 9_999, true), None);
+        assert_eq!(file.see("whole", 10_000, true), Some(seen("whole")));
+        assert_eq!(file.see("next", 11_000, true), None);
+        assert_eq!(file.see("next", 12_000, false), Some(seen("next")), "as soon as it is closed");
     }
 }

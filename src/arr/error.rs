@@ -1,9 +1,10 @@
 //! What can go wrong on the way to Sonarr and Radarr, and what they refuse.
 
-use super::Dialect;
+use super::{Dialect, text::without_secrets};
 use crate::{
     config::Secret,
     http::{HttpError, Rejection},
+    plex::lenient::text,
     unseen::one_line,
 };
 use serde::Deserialize;
@@ -127,6 +128,7 @@ impl ArrError {
             Self::Http(error) => error.code(),
             Self::NoApi { .. } | Self::OtherProgram { .. } => "wrong_address",
             Self::TooOld { .. } => "unsupported_version",
+            Self::Explained { status, .. } if *status < 500 => "rejected",
             Self::Unreadable { .. } | Self::Explained { .. } => "bad_answer",
             Self::Rejected { .. } => "rejected",
             Self::AlreadyThere { .. } => "already_exists",
@@ -148,10 +150,20 @@ impl ArrError {
         }
     }
 
+    /// Whether the service refused to add something because it seems to have it: it says so, or its database does.
+    pub fn may_be_there(&self) -> bool {
+        match self {
+            Self::Rejected { exists, .. } => *exists,
+            Self::Explained { status, .. } => *status == 409,
+            Self::Http(HttpError::Status { rejection, .. }) => rejection.status == 409,
+            _ => false,
+        }
+    }
+
     /// The error of a request, with what the service says of it. Its words must not hold the key, which it was sent.
     pub(super) fn of(error: HttpError, dialect: &'static Dialect, key: &Secret) -> Self {
         let HttpError::Status { what, rejection, .. } = &error else { return error.into() };
-        let hide = |text: &str| one_line(&text.replace(key.reveal(), "[key]"), MOST_SAID);
+        let hide = |text: &str| one_line(&without_secrets(&text.replace(key.reveal(), "[key]")), MOST_SAID);
         match Said::read(rejection) {
             Some(Said::Problems(problems)) => Self::Rejected {
                 dialect,
@@ -159,54 +171,87 @@ impl ArrError {
                 exists: problems.iter().any(Problem::says_exists),
                 problems: problems.iter().take(MOST_PROBLEMS).map(|problem| hide(&problem.line())).collect(),
             },
-            Some(Said::Message { message }) if !message.trim().is_empty() => {
+            Some(Said::Message(message)) => {
                 Self::Explained { dialect, status: rejection.status, what: what.clone(), message: hide(&message) }
             }
-            _ => error.into(),
+            None => error.into(),
         }
     }
 }
 
-/// What a service says of a request that it refuses: a list of problems with values, or one message.
-#[derive(Deserialize)]
-#[serde(untagged)]
+/// What a service says of a request that it refuses: problems with values, or one message.
 enum Said {
     Problems(Vec<Problem>),
-    Message {
-        #[serde(alias = "error", alias = "title")]
-        message: String,
-    },
+    Message(String),
 }
 
 impl Said {
     fn read(rejection: &Rejection) -> Option<Self> {
-        serde_json::from_slice(&rejection.body).ok()
+        let problems: Vec<Problem> = match serde_json::from_slice(&rejection.body).ok()? {
+            Value::Array(all) => all.into_iter().filter_map(|problem| serde_json::from_value(problem).ok()).collect(),
+            Value::Object(said) => {
+                // What can't even be read as a request is refused by the framework, in its own form: sentences by field.
+                let by_field = said.get("errors").and_then(Value::as_object).into_iter().flatten();
+                let problems: Vec<Problem> =
+                    by_field.flat_map(|(field, sentences)| Problem::of_field(field, sentences)).collect();
+                if problems.is_empty() {
+                    let text = |name: &str| said.get(name)?.as_str().filter(|text| !text.trim().is_empty());
+                    let message = ["message", "error", "title"].into_iter().find_map(text);
+                    if let Some(message) = message {
+                        return Some(Self::Message(message.to_owned()));
+                    }
+                    vec![serde_json::from_value(Value::Object(said)).ok()?]
+                } else {
+                    problems
+                }
+            }
+            _ => return None,
+        };
+        let problems: Vec<Problem> = problems.into_iter().filter(Problem::says_something).collect();
+        (!problems.is_empty()).then_some(Self::Problems(problems))
     }
 }
 
 /// A value that is refused.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-#[derive(Default)]
 struct Problem {
-    property_name: String,
-    error_message: String,
+    #[serde(deserialize_with = "text")]
+    property_name: Option<String>,
+    #[serde(deserialize_with = "text")]
+    error_message: Option<String>,
+    #[serde(deserialize_with = "text")]
     error_code: Option<String>,
 }
 
 impl Problem {
+    fn of_field(field: &str, sentences: &Value) -> Vec<Self> {
+        let sentences = sentences.as_array().map_or(std::slice::from_ref(sentences), Vec::as_slice);
+        let problem = |sentence: &str| Self {
+            property_name: Some(field.trim_start_matches("$.").to_owned()),
+            error_message: Some(sentence.to_owned()),
+            error_code: None,
+        };
+        sentences.iter().filter_map(Value::as_str).map(problem).collect()
+    }
+
+    fn says_something(&self) -> bool {
+        [&self.property_name, &self.error_message].into_iter().flatten().any(|text| !text.trim().is_empty())
+    }
+
     fn line(&self) -> String {
-        match (self.property_name.as_str(), self.error_message.as_str()) {
-            ("", message) => message.to_owned(),
-            (name, "") => format!("{name} is not valid"),
-            (name, message) => format!("{name}: {message}"),
+        let said = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        match (said(&self.property_name), said(&self.error_message)) {
+            (Some(name), Some(message)) => format!("{name}: {message}"),
+            (Some(name), None) => format!("{name} is not valid"),
+            (None, message) => message.unwrap_or_default(),
         }
     }
 
     /// Older versions have no codes.
     fn says_exists(&self) -> bool {
         self.error_code.as_deref().is_some_and(|code| matches!(code, "SeriesExistsValidator" | "MovieExistsValidator"))
-            || self.error_message.contains("already been added")
+            || self.error_message.as_deref().is_some_and(|message| message.contains("already been added"))
     }
 }
 
@@ -241,10 +286,33 @@ mod tests {
     }
 
     #[test]
+    fn problems_of_every_form_are_told() {
+        for (body, says) in [
+            (r#"[{"propertyName":null,"errorMessage":"No room","errorCode":null},7]"#, "refused a film: No room"),
+            (r#"{"propertyName":"Path","errorMessage":"is taken"}"#, "Path: is taken"),
+            (
+                r#"{"title":"One or more validation errors occurred.","status":400,"errors":{
+                    "$.qualityProfileId":["could not be converted"],"movieResource":["is required"]}}"#,
+                "qualityProfileId: could not be converted; movieResource: is required",
+            ),
+            (
+                r#"{"title":"Bad Request","status":400,"errors":{}}"#,
+                "HTTP status 400 to the request for a film: Bad Request",
+            ),
+            (r#"{"message":"constraint failed","title":"x"}"#, "constraint failed"),
+        ] {
+            let text = error(400, body).to_string();
+            assert!(text.contains(says), "{says}: {text}");
+        }
+        assert!(error(409, r#"{"message":"UNIQUE constraint failed"}"#).may_be_there());
+        assert!(error(409, "").may_be_there() && !error(400, r#"{"message":"no"}"#).may_be_there());
+    }
+
+    #[test]
     fn messages_are_passed_on_and_pages_are_not() {
         let text = error(503, r#"{"message":"Search failed. CANARY","description":"at System.Net"}"#).to_string();
         assert!(text.ends_with("Search failed. [key]") && text.contains("503"), "{text}");
-        for page in ["<html>CANARY</html>", "", "{}", "[1,2]", "{\"message\":\" \"}"] {
+        for page in ["<html>CANARY</html>", "", "{}", "[1,2]", "[{}]", "\"CANARY\"", "{\"message\":\" \"}"] {
             let text = error(500, page).to_string();
             assert!(text.contains("500") && !text.contains("CANARY") && !text.contains('<'), "{text}");
         }

@@ -48,8 +48,12 @@ impl Arr {
             let request = request.clone().with("page", number.to_string()).with("pageSize", size.to_string());
             let Page { size: real, total, records } = self.json(&request).await?;
             let total = total.and_then(|total| u64::try_from(total).ok());
-            // A server that gives fewer a page than it was asked for counts its pages by that.
-            if let Some(real) = real.and_then(|size| u64::try_from(size).ok()).filter(|real| (1..size).contains(real)) {
+            // A server that gives fewer a page than it was asked for counts its pages by that, whether it says so or not.
+            let rows = records.iter().filter(|row| row.is_object()).count() as u64;
+            let due = total.map(|total| total.saturating_sub((number - 1).saturating_mul(size)).min(size));
+            let said = real.and_then(|size| u64::try_from(size).ok()).filter(|real| (1..size).contains(real));
+            let shown = (rows < size && due.is_some_and(|due| due > 0 && due != rows)).then_some(rows);
+            if let Some(real) = said.or(shown).filter(|&real| real > 0) {
                 size = real;
                 if at / size + 1 != number {
                     continue;
@@ -59,11 +63,10 @@ impl Arr {
             let behind = first.saturating_add(size);
             let had = items.len();
             let skipped = usize::try_from(at - first).unwrap_or(usize::MAX);
-            let rows = records.len();
             let readable = records.into_iter().skip(skipped).filter_map(|row| serde_json::from_value::<T>(row).ok());
             items.extend(readable.filter(|row| id(row).is_none_or(|id| seen.insert(id))));
             at = behind;
-            let ended = total.map_or(items.len() == had || (rows as u64) < size, |total| at >= total) || rows == 0;
+            let ended = total.map_or(items.len() == had || rows < size, |total| at >= total) || rows == 0;
             if ended || at >= end {
                 let kept = usize::try_from(limit).unwrap_or(usize::MAX);
                 items.truncate(kept);

@@ -1,5 +1,14 @@
 //! What Sonarr and Radarr answer, as far as it is of use. Everything may be absent: one odd field loses no title.
 
+mod profiles;
+mod queue;
+mod system;
+
+pub use profiles::{FormatItem, QualityItem, QualityProfile, RootFolder};
+pub use queue::{Download, QualityModel, StatusMessage};
+pub use system::{Command, Health, SystemStatus};
+
+use super::text::without_secrets;
 use crate::plex::lenient::{flag, integer, list, number, text};
 use serde::Deserialize;
 
@@ -180,96 +189,6 @@ pub struct Episode {
     pub series: Option<Title>,
 }
 
-/// A download.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Download {
-    /// Its number.
-    #[serde(deserialize_with = "integer")]
-    pub id: Option<i64>,
-    /// The series' number.
-    #[serde(deserialize_with = "integer")]
-    pub series_id: Option<i64>,
-    /// The film's number.
-    #[serde(deserialize_with = "integer")]
-    pub movie_id: Option<i64>,
-    /// The season; 0 is the specials.
-    #[serde(deserialize_with = "integer")]
-    pub season_number: Option<i64>,
-    /// The series.
-    #[serde(deserialize_with = "one")]
-    pub series: Option<Title>,
-    /// The episode.
-    #[serde(deserialize_with = "one")]
-    pub episode: Option<Episode>,
-    /// The film.
-    #[serde(deserialize_with = "one")]
-    pub movie: Option<Title>,
-    /// The release's name.
-    #[serde(deserialize_with = "text")]
-    pub title: Option<String>,
-    /// Bytes.
-    #[serde(deserialize_with = "number")]
-    pub size: Option<f64>,
-    /// Bytes that are still to come; the services write it in small letters.
-    #[serde(rename = "sizeleft", alias = "sizeLeft", deserialize_with = "number")]
-    pub size_left: Option<f64>,
-    /// Hours, minutes and seconds that it will still take.
-    #[serde(rename = "timeleft", alias = "timeLeft", deserialize_with = "text")]
-    pub time_left: Option<String>,
-    /// When it will have come.
-    #[serde(deserialize_with = "text")]
-    pub estimated_completion_time: Option<String>,
-    /// downloading, paused, completed, failed, ..
-    #[serde(deserialize_with = "text")]
-    pub status: Option<String>,
-    /// ok, warning or error.
-    #[serde(deserialize_with = "text")]
-    pub tracked_download_status: Option<String>,
-    /// downloading, importPending, failed, ..
-    #[serde(deserialize_with = "text")]
-    pub tracked_download_state: Option<String>,
-    /// What there is to say of it.
-    #[serde(deserialize_with = "list")]
-    pub status_messages: Vec<StatusMessage>,
-    /// What went wrong.
-    #[serde(deserialize_with = "text")]
-    pub error_message: Option<String>,
-    /// usenet or torrent.
-    #[serde(deserialize_with = "text")]
-    pub protocol: Option<String>,
-    /// The download client's name.
-    #[serde(deserialize_with = "text")]
-    pub download_client: Option<String>,
-    /// Where the release was found.
-    #[serde(deserialize_with = "text")]
-    pub indexer: Option<String>,
-    /// The quality.
-    #[serde(deserialize_with = "one")]
-    pub quality: Option<QualityModel>,
-}
-
-/// What there is to say of a download.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct StatusMessage {
-    /// What it is said of.
-    #[serde(deserialize_with = "text")]
-    pub title: Option<String>,
-    /// Sentences.
-    #[serde(deserialize_with = "list")]
-    pub messages: Vec<String>,
-}
-
-/// A download's quality.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct QualityModel {
-    /// The quality.
-    #[serde(deserialize_with = "one")]
-    pub quality: Option<Named>,
-}
-
 /// Something with a number and a name.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -282,155 +201,15 @@ pub struct Named {
     pub name: Option<String>,
 }
 
-/// A quality profile.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct QualityProfile {
-    /// Its number.
-    #[serde(deserialize_with = "integer")]
-    pub id: Option<i64>,
-    /// Its name.
-    #[serde(deserialize_with = "text")]
-    pub name: Option<String>,
-    /// Whether a file is replaced by a better one.
-    #[serde(deserialize_with = "flag")]
-    pub upgrade_allowed: bool,
-    /// The quality, or group of qualities, beyond which nothing better is looked for.
-    #[serde(deserialize_with = "integer")]
-    pub cutoff: Option<i64>,
-    /// Qualities and groups of them, worst first.
-    #[serde(deserialize_with = "list")]
-    pub items: Vec<QualityItem>,
-    /// The least sum of scores that a release needs.
-    #[serde(deserialize_with = "integer")]
-    pub min_format_score: Option<i64>,
-    /// The sum of scores beyond which nothing better is looked for.
-    #[serde(deserialize_with = "integer")]
-    pub cutoff_format_score: Option<i64>,
-    /// Custom formats and their scores.
-    #[serde(deserialize_with = "list")]
-    pub format_items: Vec<FormatItem>,
+/// A sentence of the service's, without keys that it may quote.
+fn said<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(text(from)?.map(|text| without_secrets(&text)))
 }
 
-/// A quality or a group of them.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct QualityItem {
-    /// A group's number.
-    #[serde(deserialize_with = "integer")]
-    pub id: Option<i64>,
-    /// A group's name.
-    #[serde(deserialize_with = "text")]
-    pub name: Option<String>,
-    /// The quality, where it is one.
-    #[serde(deserialize_with = "one")]
-    pub quality: Option<Named>,
-    /// Whether it is taken.
-    #[serde(deserialize_with = "flag")]
-    pub allowed: bool,
-}
-
-/// A custom format's score.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct FormatItem {
-    /// The format's name.
-    #[serde(deserialize_with = "text")]
-    pub name: Option<String>,
-    /// What it counts.
-    #[serde(deserialize_with = "integer")]
-    pub score: Option<i64>,
-}
-
-/// A folder that titles are kept beneath.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct RootFolder {
-    /// Its number.
-    #[serde(deserialize_with = "integer")]
-    pub id: Option<i64>,
-    /// Its path.
-    #[serde(deserialize_with = "text")]
-    pub path: Option<String>,
-    /// Whether the service can write to it.
-    #[serde(deserialize_with = "flag")]
-    pub accessible: bool,
-    /// Bytes that are free.
-    #[serde(deserialize_with = "integer")]
-    pub free_space: Option<i64>,
-    /// Folders in it that belong to no title.
-    #[serde(deserialize_with = "list")]
-    pub unmapped_folders: Vec<serde::de::IgnoredAny>,
-}
-
-/// How far a command is.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Command {
-    /// Its number.
-    #[serde(deserialize_with = "integer")]
-    pub id: Option<i64>,
-    /// Its name.
-    #[serde(deserialize_with = "text")]
-    pub name: Option<String>,
-    /// What it was given with.
-    pub body: serde_json::Value,
-    /// queued, started, completed, failed, aborted, cancelled or orphaned.
-    #[serde(deserialize_with = "text")]
-    pub status: Option<String>,
-    /// successful or unsuccessful.
-    #[serde(deserialize_with = "text")]
-    pub result: Option<String>,
-    /// What it says.
-    #[serde(deserialize_with = "text")]
-    pub message: Option<String>,
-}
-
-impl Command {
-    /// Whether it waits or runs.
-    pub fn is_under_way(&self) -> bool {
-        matches!(self.status.as_deref(), Some("queued" | "started"))
-    }
-}
-
-/// What a server says it is.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct SystemStatus {
-    /// The program.
-    #[serde(deserialize_with = "text")]
-    pub app_name: Option<String>,
-    /// The name that its owner gave it.
-    #[serde(deserialize_with = "text")]
-    pub instance_name: Option<String>,
-    /// Its version.
-    #[serde(deserialize_with = "text")]
-    pub version: Option<String>,
-}
-
-impl SystemStatus {
-    /// The first part of the version.
-    pub fn major(&self) -> Option<u64> {
-        self.version.as_deref()?.split('.').next()?.parse().ok()
-    }
-}
-
-/// A complaint of a server about itself.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Health {
-    /// Which of its checks.
-    #[serde(deserialize_with = "text")]
-    pub source: Option<String>,
-    /// notice, warning or error.
-    #[serde(rename = "type", deserialize_with = "text")]
-    pub kind: Option<String>,
-    /// What it says.
-    #[serde(deserialize_with = "text")]
-    pub message: Option<String>,
-    /// Where more is said.
-    #[serde(deserialize_with = "text")]
-    pub wiki_url: Option<String>,
+/// Sentences of the service's.
+fn all_said<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let sentences: Vec<String> = list(from)?;
+    Ok(sentences.iter().map(|text| without_secrets(text)).collect())
 }
 
 /// An object; one that can't be read is taken for absent.

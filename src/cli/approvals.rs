@@ -15,7 +15,7 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(options: Options, settings: Settings) -> Result<(), Failure> {
-    let all = ledger(settings)?.approvals().await?;
+    let all = ledger(&Config::new(settings))?.approvals().await?;
     if options.json {
         let all: Vec<_> = all.iter().map(as_json).collect();
         return say(serde_json::to_string_pretty(&all)?);
@@ -33,8 +33,7 @@ pub(super) async fn run(options: Options, settings: Settings) -> Result<(), Fail
 }
 
 /// The ledger that is there: neither of the subcommands makes one.
-pub(super) fn ledger(settings: Settings) -> Result<Ledger, Failure> {
-    let config = Config::new(settings);
+pub(super) fn ledger(config: &Config) -> Result<Ledger, Failure> {
     drop(Audit::open(&config.ledger)?);
     Ok(Ledger::open_with_key(&config.ledger, &config.ledger_key)?)
 }

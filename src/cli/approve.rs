@@ -6,9 +6,10 @@ use super::{
     say, terminal,
 };
 use crate::{
-    config::Settings,
+    config::{Config, Settings, permissions::user},
     guard::{Answer, Approvable, Said, Way, heading},
 };
+use std::path::Path;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
@@ -25,8 +26,10 @@ pub(super) struct Options {
 pub(super) async fn run(options: Options, settings: Settings) -> Result<(), Failure> {
     let Options { id, decline, yes } = options;
     let id = id.trim().to_ascii_lowercase();
-    let ledger = ledger(settings)?;
-    let waiting = ledger.approvals().await?.into_iter().find(|one| one.id == id).ok_or_else(|| not_there(&id))?;
+    let config = Config::new(settings);
+    let ledger = ledger(&config)?;
+    let not_there = || not_there(&id, &config.ledger);
+    let waiting = ledger.approvals().await?.into_iter().find(|one| one.id == id).ok_or_else(not_there)?;
     if waiting.way != Way::Owner || waiting.said != Said::Nothing {
         return Err(Failure::Failed(anyhow::anyhow!(
             "{id} can't be decided about any more: it is {}",
@@ -38,7 +41,7 @@ pub(super) async fn run(options: Options, settings: Settings) -> Result<(), Fail
     if !decline && !yes && terminal::is_attended() && terminal::confirms("Approve?").await != Answer::Approved {
         return say("left as it was; --decline declines it");
     }
-    let decided = ledger.decide(&id, !decline).await?.ok_or_else(|| not_there(&id))?;
+    let decided = ledger.decide(&id, !decline, &user()).await?.ok_or_else(not_there)?;
     let Approvable { said, left, .. } = &decided;
     match (said, decline) {
         (Said::Approved, false) => {
@@ -53,9 +56,11 @@ fn minutes(left: &std::time::Duration) -> u64 {
     left.as_secs() / 60
 }
 
-fn not_there(id: &str) -> Failure {
+fn not_there(id: &str, ledger: &Path) -> Failure {
     let shown: String = id.chars().filter(char::is_ascii_graphic).take(40).collect();
     Failure::Failed(anyhow::anyhow!(
-        "no call waits under the name {shown}: it was used, has run out, or never was; `plex-mcp approvals` lists all"
+        "no call waits under the name {shown} in the ledger {}: it was used, has run out, or never was; \
+         `plex-mcp approvals` lists all, and PLEX_LEDGER names the ledger where the server has another one",
+        ledger.display()
     ))
 }

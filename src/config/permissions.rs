@@ -74,6 +74,14 @@ pub fn check_secret(path: &Path) -> Result<(), PermissionError> {
     imp::check(path, imp::Wanted::Secret)
 }
 
+/// Who runs this program, as the ledger names them: the system's number of the user where it has one.
+pub fn user() -> String {
+    #[cfg(unix)]
+    return format!("user {}", rustix::process::getuid().as_raw());
+    #[cfg(not(unix))]
+    "the owner".to_owned()
+}
+
 #[cfg(unix)]
 mod imp {
     use super::PermissionError;

@@ -119,6 +119,8 @@ impl ArrOptions {
 pub struct ArrDeviations {
     /// Never more rows than this on a page, whatever was asked for.
     pub page_cap: Option<u64>,
+    /// Say of a capped page that it has the size that was asked for.
+    pub silent_cap: bool,
     /// A pause before each answer.
     pub delay: Option<Duration>,
     /// So many answers of 503 before the first other one.

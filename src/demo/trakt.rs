@@ -15,7 +15,7 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -43,6 +43,8 @@ pub struct TraktOptions {
     pub misleading_pages: bool,
     /// The first page, whatever page is asked for.
     pub ignore_pages: bool,
+    /// A pause before each answer about tokens, which it has given out by then.
+    pub slow_tokens: Duration,
     /// Ids that it does not know, such as `tmdb:9000001`; it knows all others.
     pub unknown: Vec<String>,
 }
@@ -60,6 +62,7 @@ impl Default for TraktOptions {
             page_rows: (100, 250),
             misleading_pages: false,
             ignore_pages: false,
+            slow_tokens: Duration::ZERO,
             unknown: Vec::new(),
         }
     }

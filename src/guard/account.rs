@@ -6,7 +6,7 @@ use super::{
     ledger::{ChainEnd, LedgerError, Over},
     limit::Limit,
     plan::Amounts,
-    policy::{Action, AttemptsRule},
+    policy::{Action, Approval, AttemptsRule},
     reload::Standing,
     subject::Subject,
 };
@@ -36,6 +36,8 @@ pub struct ToolAccount {
     pub action: Action,
     /// The rule that says so, as a JSON pointer.
     pub rule: String,
+    /// Where a person approves its calls, if they ask.
+    pub approval: Approval,
     /// What the policy says where it refuses.
     pub reason: Option<String>,
     /// What its calls have to meet.
@@ -90,6 +92,7 @@ impl Guard {
         let tools = verdicts.iter().map(|verdict| ToolAccount {
             subject: verdict.subject,
             action: verdict.action,
+            approval: verdict.approval,
             rule: verdict.rule.clone(),
             reason: verdict.reason.clone(),
             conditions: verdict.conditions.iter().map(Asked::unasked).collect(),

@@ -15,13 +15,12 @@ pub use {
 
 use super::{
     ASKS, Guard, end,
-    ledger::{Decision, Draft, FOR_OWNER, Found, Granted, LedgerError, NewQuestion, Way},
+    ledger::{Decision, Draft, FOR_OWNER, Found, Granted, LedgerError, NewQuestion, Way, approval_note},
     permit::{Effect, Permit, Stage},
     plan::Plan,
-    policy::{Approval, Verdict},
+    policy::Verdict,
     refusal::{ApprovalId, Code, Refusal},
     subject::Kind,
-    unrecorded,
 };
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -115,9 +114,9 @@ impl Guard {
         }
         let instead_of = before.map(|granted| granted.id);
         let says = Says { guard: self, permit, verdict };
-        let client = verdict.approval == Approval::Client;
-        match permit.person() {
-            Person::Present(ask) if client || ask.is_owner() => {
+        let person = permit.person();
+        match (person.way(verdict.approval), person) {
+            (Way::Waiting, Person::Present(ask)) => {
                 if permit.count_question() >= MOST_QUESTIONS {
                     if let Some(id) = &instead_of {
                         draft.closes(id);
@@ -130,7 +129,7 @@ impl Guard {
                 permit.stage(Stage::Asking(Box::new(Asking { draft, ask: Arc::clone(ask), question })));
                 Err(says.refusal(Code::ApprovalRequired, "a person is being asked", None))
             }
-            Person::Rounds(returned) if client => self.round(says, draft, about, returned.as_ref()).await,
+            (Way::Rounds, Person::Rounds(returned)) => self.round(says, draft, about, returned.as_ref()).await,
             _ => self.owners_word(says, draft, about).await,
         }
     }
@@ -191,7 +190,7 @@ impl Guard {
                 Ok((draft, Granted { id, way: Way::Owner, binding }))
             }
             Ok(Found::Declined(id)) => {
-                draft.note(format!("approval {id}"));
+                draft.note(approval_note(&id));
                 let text = "the owner of this server declined this call";
                 Err(says.refuse(draft, Decision::Declined, Code::ApprovalDeclined, text).await)
             }
@@ -253,16 +252,9 @@ pub(super) const RUN_OUT: &str =
 
 impl<E: Effect> Says<'_, E> {
     fn refusal(&self, code: Code, text: &str, approval_id: Option<ApprovalId>) -> Refusal {
+        let (call, tool, rule) = (self.permit.call_id(), self.permit.tool(), &self.verdict.rule);
         let reason = self.verdict.asks_because(text);
-        Refusal {
-            code,
-            tool: self.permit.tool().to_owned(),
-            rule: Some(self.verdict.rule.clone()),
-            reason,
-            retry_after: None,
-            approval_id,
-            call_id: self.permit.call_id(),
-        }
+        Refusal { approval_id, ..Refusal::new(call, tool, code, Some(rule), reason) }
     }
 
     async fn refuse(&self, draft: Draft, decision: Decision, code: Code, text: &str) -> Refusal {
@@ -296,7 +288,7 @@ impl<E: Effect> Says<'_, E> {
 
     async fn unrecorded(&self, draft: Draft, error: &LedgerError) -> Refusal {
         end(draft, Decision::Deny, Some(&self.verdict.rule)).await;
-        unrecorded(self.permit.call_id(), self.permit.tool(), error)
+        Refusal::unrecorded(self.permit.call_id(), self.permit.tool(), error)
     }
 
     fn new_question(&self, about: &About, way: Way, instead_of: Option<String>) -> NewQuestion {

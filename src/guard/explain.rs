@@ -3,14 +3,13 @@
 use super::{
     ASKS, Action, Guard, Judgement, NotAdmitted,
     condition::{Condition, Looks, Says, Sense},
-    judge,
+    is_known_before, judge,
     ledger::LedgerError,
-    limit::{Limit, Unit},
-    over_limit,
+    limit::Limit,
     plan::Amounts,
     policy::Verdict,
     refusal::{CallId, Code, Refusal},
-    subject::{Kind, Subject},
+    subject::Subject,
 };
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -103,31 +102,20 @@ impl Guard {
         let decision = match judge(&policy, &self.grant, subject, arguments) {
             Judgement::Hidden { .. } => Err(NotAdmitted::Hidden(call)),
             Judgement::Invalid => Err(NotAdmitted::InvalidArguments(call)),
-            Judgement::Refused { code, rule, reason } => refused(Refusal {
-                code,
-                tool: subject.tool.to_owned(),
-                rule: Some(rule.to_owned()),
-                reason,
-                retry_after: None,
-                approval_id: None,
-                call_id: call,
-            }),
+            Judgement::Refused { code, rule, reason } => {
+                refused(Refusal::new(call, subject.tool, code, Some(rule), reason))
+            }
             Judgement::Admitted(verdict) | Judgement::Asks(verdict) => {
                 // A change states later how much it takes of limits on items and bytes.
                 let mut asks = asks;
-                asks.retain(|ask| subject.kind == Kind::Read || ask.limit.unit == Unit::Calls);
+                asks.retain(|ask| is_known_before(&ask.limit));
                 let over = self.ledger.state(asks.clone()).await?.refused;
                 match over.and_then(|(place, over)| Some((asks.get(place)?, over))) {
-                    Some((ask, over)) => refused(over_limit(call, subject.tool, &ask.limit, over)),
-                    None if verdict.action == Action::Ask => refused(Refusal {
-                        code: Code::ApprovalRequired,
-                        tool: subject.tool.to_owned(),
-                        rule: Some(verdict.rule.clone()),
-                        reason: verdict.asks_because(ASKS),
-                        retry_after: None,
-                        approval_id: None,
-                        call_id: call,
-                    }),
+                    Some((ask, over)) => refused(Refusal::over_limit(call, subject.tool, &ask.limit, over)),
+                    None if verdict.action == Action::Ask => {
+                        let reason = verdict.asks_because(ASKS);
+                        refused(Refusal::new(call, subject.tool, Code::ApprovalRequired, Some(&verdict.rule), reason))
+                    }
                     None => Ok(()),
                 }
             }
@@ -135,3 +123,6 @@ impl Guard {
         Ok(Explanation { verdict, conditions, limits, decision })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,8 @@ mod worker;
 pub use approvals::{Approvable, Said, Way};
 pub use audit::{Audit, DayOfTool, Filter};
 pub use error::LedgerError;
-pub use recall::Recalled;
+pub(crate) use recall::LONGEST_UNDO;
+pub use recall::{Recalled, Undoing};
 pub use row::{Decision, MAX_BEFORE_BYTES, Row};
 pub use store::ChainEnd;
 pub use verify::Verification;
@@ -120,7 +121,7 @@ impl Ledger {
         self.request(|reply| Job::Rows { after, limit, reply }).await
     }
 
-    /// A call of that grant by its name, and whether it was taken back. Looks from the newest row on.
+    /// A change of that grant by its name, and whether it was taken back.
     pub(super) async fn recall(&self, call_id: &str, grant: &str) -> Result<Option<Recalled>, LedgerError> {
         let (call_id, grant) = (call_id.to_owned(), grant.to_owned());
         self.request(|reply| Job::Recall { call_id, grant, reply }).await
@@ -147,10 +148,11 @@ impl Ledger {
     }
 
     /// Approves or declines a call that waits for its owner. Gives the call as it is then: one that does not wait for the
-    /// owner, or that the owner decided about before, stays as it was. None where there is no such call any more.
-    pub async fn decide(&self, id: &str, approve: bool) -> Result<Option<Approvable>, LedgerError> {
-        let id = id.to_owned();
-        self.request(|reply| Job::Decide { id, approve, reply }).await
+    /// owner, or that the owner decided about before, stays as it was. None where there is no such call any more. A row tells
+    /// that `by` decided so.
+    pub async fn decide(&self, id: &str, approve: bool, by: &str) -> Result<Option<Approvable>, LedgerError> {
+        let (id, by) = (id.to_owned(), by.to_owned());
+        self.request(|reply| Job::Decide { id, approve, by, reply }).await
     }
 
     /// Puts a question to a person, or finds what was said of it.
@@ -170,7 +172,7 @@ impl Ledger {
 
     /// A call that has no row yet.
     pub(super) fn draft(&self, row: Row) -> Draft {
-        Draft { ledger: self.clone(), row: Some(Box::new(row)), closes: None, started: Instant::now() }
+        Draft { ledger: self.clone(), row: Some(Box::new(row)), closes: None, undoes: None, started: Instant::now() }
     }
 
     /// Counts a refusal that the gate made; the ledger gets one row a second for all that are alike.
@@ -233,6 +235,8 @@ pub(super) enum Admission {
     },
     /// The approval it came with is used up, or has run out.
     NotApproved,
+    /// Another call takes the same change back, or did.
+    Undone(Undoing),
 }
 
 /// Whether a call would pass the limits.
@@ -249,6 +253,8 @@ pub(super) struct Draft {
     row: Option<Box<Row>>,
     /// The question that ends with the call, whatever becomes of it.
     closes: Option<String>,
+    /// The change that the call takes back.
+    undoes: Option<String>,
     started: Instant,
 }
 
@@ -274,7 +280,7 @@ impl Draft {
             row.decision = Decision::Ask;
             row.rule = Some(rule.to_owned());
         }
-        self.note(format!("approval {id}"));
+        self.note(approvals::note(id));
     }
 
     /// Says something about the call in its row.
@@ -282,6 +288,11 @@ impl Draft {
         if let Some(row) = self.row.as_deref_mut() {
             row.note = Some(note);
         }
+    }
+
+    /// The call takes that change back, and passes only while no other does.
+    pub(super) fn undoes(&mut self, call_id: &str) {
+        self.undoes = Some(call_id.to_owned());
     }
 
     /// That question is to end with the call.
@@ -310,8 +321,8 @@ impl Draft {
         ledger.request(|reply| Job::Look { draft: self, asks, reply }).await
     }
 
-    /// Takes from all limits, uses up the approval and writes the row in one transaction, or ends the call with a row that
-    /// says why not.
+    /// Takes from all limits, uses up the approval, claims what it takes back, and writes the row in one transaction, or ends
+    /// the call with a row that says why not.
     pub(super) async fn admit(
         mut self,
         asks: Vec<Ask>,
@@ -322,12 +333,9 @@ impl Draft {
         let Some(mut row) = self.row.take() else { return Err(LedgerError::Stopped) };
         row.affected = affected;
         row.before = before;
-        if let Some(approved) = &approved {
-            row.decision = Decision::Approved;
-            row.note = Some(format!("approval {}", approved.id));
-        }
-        let (ledger, started) = (self.ledger.clone(), self.started);
-        let admission = self.ledger.request(|reply| Job::Admit { row, asks, approved, ledger, started, reply }).await?;
+        let (ledger, started, undoes) = (self.ledger.clone(), self.started, self.undoes.take());
+        let admit = |reply| Job::Admit { row, asks, approved, undoes, ledger, started, reply };
+        let admission = self.ledger.request(admit).await?;
         Ok(match admission {
             Admission::Passed(mut entry) => {
                 entry.handed_over = true;
@@ -435,9 +443,9 @@ fn report(result: Result<(), LedgerError>) {
     }
 }
 
-pub(crate) use approvals::IN_CLIENT;
+pub(crate) use approvals::{FOR_OWNER, IN_CLIENT};
 pub(super) use {
-    approvals::{FOR_OWNER, Found, Granted, NewQuestion},
+    approvals::{Found, Granted, NewQuestion, note as approval_note},
     takes::Over,
     worker::Ask as LimitAsk,
 };

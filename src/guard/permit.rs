@@ -130,6 +130,13 @@ impl<E: Effect> Permit<E> {
         }
     }
 
+    /// Says which change the call takes back, before it is cleared.
+    pub(super) fn undoes(&self, call_id: &str) {
+        if let Stage::Judged(draft) = &mut *self.locked() {
+            draft.undoes(call_id);
+        }
+    }
+
     /// Takes the question that the call asks, if it does.
     pub(super) fn take_question(&self) -> Option<Stage> {
         let mut stage = self.locked();

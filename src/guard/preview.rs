@@ -4,11 +4,9 @@ use super::{
     Action, Guard, Subject,
     ledger::{LedgerError, Recalled},
     names::named,
-    over_limit,
     permit::{Change, Permit},
     plan::Plan,
     refusal::Refusal,
-    refused_by_fact, unrecorded,
 };
 
 named! {
@@ -47,14 +45,14 @@ impl Guard {
             return Ok(Preview { decision: Foreseen::Refuse, rule: None, refusal: None });
         };
         if let Some((condition, says)) = verdict.refused_by_facts(&plan.facts) {
-            return Ok(refuse(refused_by_fact(call, tool, condition, says)));
+            return Ok(refuse(Refusal::by_fact(call, tool, condition, says)));
         }
         let asks = self.asks(verdict, plan.reserve);
-        let state = self.ledger.state(asks.clone()).await.map_err(|error| unrecorded(call, tool, &error))?;
+        let state = self.ledger.state(asks.clone()).await.map_err(|error| Refusal::unrecorded(call, tool, &error))?;
         if let Some((place, over)) = state.refused
             && let Some(ask) = asks.get(place)
         {
-            return Ok(refuse(over_limit(call, tool, &ask.limit, over)));
+            return Ok(refuse(Refusal::over_limit(call, tool, &ask.limit, over)));
         }
         if verdict.action == Action::Ask {
             return Ok(Preview { decision: Foreseen::Ask, rule: Some(verdict.rule.clone()), refusal: None });
@@ -67,7 +65,13 @@ impl Guard {
         permit.remark(note);
     }
 
-    /// A call of this guard's grant by its name. Other grants' calls are none of its business.
+    /// Says that a call, before it is cleared, takes that change back: the clearance is refused with `Code::NotUndoable` while
+    /// another call does the same, and once one has done it.
+    pub fn undoes<E: Change>(&self, permit: &Permit<E>, call_id: &str) {
+        permit.undoes(call_id);
+    }
+
+    /// A change of this guard's grant by its name. Other grants' calls are none of its business.
     pub async fn recall(&self, call_id: &str) -> Result<Option<Recalled>, LedgerError> {
         self.ledger.recall(call_id, &self.grant).await
     }

@@ -1,6 +1,11 @@
 //! Refusals: what the model is told when a call is not let through.
 
-use super::names::named;
+use super::{
+    condition::{Condition, Says},
+    ledger::{LedgerError, Over},
+    limit::Limit,
+    names::named,
+};
 use serde_json::{Map, Value};
 use std::{fmt, time::Duration};
 use uuid::Uuid;
@@ -73,6 +78,8 @@ named! {
         LedgerUnavailable = "ledger_unavailable",
         /// Something that a rule asks about could not be established.
         FactUnavailable = "fact_unavailable",
+        /// Another call takes the same change back, or did.
+        NotUndoable = "not_undoable",
     }
 }
 
@@ -97,6 +104,38 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// A refusal that neither waiting nor a person's word will change, by a rule or by none.
+    pub(super) fn new(call: CallId, tool: &str, code: Code, rule: Option<&str>, reason: impl Into<String>) -> Self {
+        let (tool, rule) = (tool.to_owned(), rule.map(ToOwned::to_owned));
+        Self { code, tool, rule, reason: reason.into(), retry_after: None, approval_id: None, call_id: call }
+    }
+
+    /// By a condition on a fact, which does not hold or can't be judged.
+    pub(super) fn by_fact(call: CallId, tool: &str, condition: &Condition, says: Says) -> Self {
+        let code = if says == Says::Unavailable { Code::FactUnavailable } else { Code::Denied };
+        Self::new(call, tool, code, Some(&condition.rule), condition.reason(says))
+    }
+
+    /// By a limit.
+    pub(super) fn over_limit(call: CallId, tool: &str, limit: &Limit, over: Over) -> Self {
+        let (code, reason, retry_after) = match over {
+            Over::Until(wait) => (Code::Limit, format!("the limit is used up: {limit}"), Some(wait)),
+            Over::NeverFits if limit.max == 0 => {
+                (Code::NeverFits, format!("the limit lets nothing pass: {limit}"), None)
+            }
+            Over::NeverFits => (Code::NeverFits, format!("the call is larger than the limit: {limit}"), None),
+        };
+        let reason = limit.on_deny.clone().unwrap_or(reason);
+        Self { retry_after, ..Self::new(call, tool, code, Some(&limit.rule), reason) }
+    }
+
+    /// Of a call that the ledger could not take.
+    pub(super) fn unrecorded(call: CallId, tool: &str, error: &LedgerError) -> Self {
+        tracing::error!(%error, tool, "a call was refused because it could not be recorded");
+        let reason = "the call could not be recorded in the audit ledger, and nothing is done unrecorded";
+        Self::new(call, tool, Code::LedgerUnavailable, None, reason)
+    }
+
     /// The text of the tool result.
     pub fn text(&self) -> String {
         match self.retry_after_seconds() {

@@ -21,13 +21,13 @@ pub struct Pace {
     reads: Option<DefaultDirectRateLimiter>,
     changes: Option<DefaultDirectRateLimiter>,
     clock: DefaultClock,
-    /// How long, in all, a request waits where the service says to come back later.
+    /// How long, in all, the requests of a call wait where the service says to come back later.
     pub(super) busy: Duration,
 }
 
 impl Pace {
-    /// The rates of requests that read and of those that change something, and how long in all a request waits where it is
-    /// sent away for a while.
+    /// The rates of requests that read and of those that change something, and how long in all those of
+    /// one call wait where they are sent away for a while.
     pub fn new(reads: Rate, changes: Rate, busy: Duration) -> Self {
         Self { reads: limiter(reads), changes: limiter(changes), clock: DefaultClock::default(), busy }
     }

@@ -6,8 +6,8 @@ use crate::{
     arr::Arr,
     export::{directory::Exports, job::Progress},
     guard::{
-        Account, Affected, Amounts, CallId, Change, Cleared, Effect, ExportCaps, Kind, Outcome, Permit, Person, Plan,
-        Preview, Recalled, Settlement, Subject,
+        Account, Affected, Amounts, CallId, Change, Cleared, Code, Effect, ExportCaps, Kind, Outcome, Permit, Person,
+        Plan, Preview, Recalled, Settlement, Subject,
     },
     http::{Sent, web::Web},
     plex::{discover::Discover, http::Plex},
@@ -176,7 +176,16 @@ impl<E: Change> Call<'_, E> {
     /// Says what the call is about to do, and has it judged and recorded. Nothing changes without what this returns.
     pub async fn clear(&self, plan: Plan) -> Result<Cleared<'_>, ToolError> {
         self.affects(plan.affected.clone());
-        Ok(self.app.guard.clear(&self.permit, plan).await?)
+        self.app.guard.clear(&self.permit, plan).await.map_err(|refusal| match refusal.code {
+            // How things stand refuses it, and not the policy.
+            Code::NotUndoable => ToolError::NotUndoable(refusal.reason),
+            _ => refusal.into(),
+        })
+    }
+
+    /// Says that the call takes that change back, which is then done by one call only.
+    pub fn undoes(&self, call_id: &str) {
+        self.app.guard.undoes(&self.permit, call_id);
     }
 
     /// What would be decided about a plan. Nothing is taken, asked or changed.

@@ -93,6 +93,9 @@ pub struct DryRun {
 /// Has a change judged, and recorded if it is to be made.
 pub async fn begin<'c, E: Change>(call: &'c Call<'_, E>, intent: Intent) -> Result<Road<'c>, ToolError> {
     let Intent { summary, facts, affected, before, undoes, needed, dry_run } = intent;
+    if let Some(undone) = &undoes {
+        call.undoes(undone);
+    }
     let before = before.and_then(|change| Kept::new(change, undoes).recordable());
     let mut account = Account { summary: summary.clone(), ..Account::default() };
     let undoable = before.is_some();

@@ -14,8 +14,11 @@ use crate::{
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{path::PathBuf, sync::Arc, time::Duration};
-use tokio::{sync::Mutex, task::JoinError, time::Instant};
+use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{
+    sync::{Mutex, RwLock},
+    time::Instant,
+};
 
 /// Where an app that has no web page of its own sends people back to.
 const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
@@ -102,8 +105,7 @@ impl Account {
     /// theirs are taken.
     pub async fn renew(self: &Arc<Self>, transport: &Transport, stale: &Secret) -> Result<Tokens, TraktError> {
         let (account, transport, stale) = (Arc::clone(self), transport.clone(), stale.clone());
-        // A task of its own: a call that is cancelled once Trakt has used the old token up must not lose the new one.
-        finished(tokio::spawn(async move { account.renew_alone(&transport, &stale).await }).await)
+        to_its_end(async move { account.renew_alone(&transport, &stale).await }).await
     }
 
     async fn renew_alone(&self, transport: &Transport, stale: &Secret) -> Result<Tokens, TraktError> {
@@ -166,15 +168,13 @@ impl Account {
                 return Err(TraktError::CodeExpired);
             }
             // Never longer than an interval: the clock may have been set back since.
-            let wait = u64::try_from(pending.ask_at - now()).unwrap_or(0).min(pending.interval);
+            let wait = u64::try_from(pending.ask_at.saturating_sub(now())).unwrap_or(0).min(pending.interval);
             if Instant::now() + Duration::from_secs(wait) > until {
                 return Ok(Progress::Waiting(pending));
             }
             tokio::time::sleep(Duration::from_secs(wait)).await;
             let (account, transport) = (Arc::clone(self), trakt.transport().clone());
-            // A task of its own: tokens that have come are kept, whatever becomes of the call.
-            let asked = tokio::spawn(async move { account.ask_whether_entered(&transport, pending).await });
-            if finished(asked.await)? {
+            if to_its_end(async move { account.ask_whether_entered(&transport, pending).await }).await? {
                 return Ok(Progress::Done);
             }
         }
@@ -244,14 +244,14 @@ impl Account {
             "grant_type": "authorization_code",
         });
         let (account, transport) = (Arc::clone(self), trakt.transport().clone());
-        let exchanged = tokio::spawn(async move {
+        to_its_end(async move {
             let _one = account.changing.lock().await;
             match account.ask(&transport, "a sign-in", &["token"], &body).await? {
                 Ok(tokens) => account.keep(tokens).await,
                 Err(rejection) => Err(refused(rejection, "a sign-in", TraktError::CodeRefused)),
             }
-        });
-        finished(exchanged.await)
+        })
+        .await
     }
 
     /// Keeps new tokens; a sign-in under way has served its purpose.
@@ -284,10 +284,25 @@ fn unreadable(what: &str) -> TraktError {
     TraktError::Answer { what: what.to_owned() }
 }
 
-/// The result of a task of this module's.
-fn finished<T>(task: Result<Result<T, TraktError>, JoinError>) -> Result<T, TraktError> {
+/// Held while tokens are asked for.
+static ON_THEIR_WAY: RwLock<()> = RwLock::const_new(());
+
+/// Asks for tokens and keeps them, whatever becomes of the call: once Trakt has used the old ones up, the new ones must not
+/// be lost.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, TraktError>> + Send + 'static,
+) -> Result<T, TraktError> {
+    let task = tokio::spawn(async move {
+        let _on_their_way = ON_THEIR_WAY.read().await;
+        work.await
+    });
     // A task ends without a result only where the program does.
-    task.unwrap_or_else(|_| Err(unreadable("a sign-in")))
+    task.await.unwrap_or_else(|_| Err(unreadable("a sign-in")))
+}
+
+/// Waits until all tokens that were asked for have come and are kept. For the end of the program.
+pub async fn settled() {
+    drop(ON_THEIR_WAY.write().await);
 }
 
 #[derive(Deserialize)]

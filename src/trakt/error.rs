@@ -54,8 +54,8 @@ pub enum TraktError {
     Denied,
     /// The authorisation code is refused.
     #[error(
-        "Trakt does not take this code: it can be used once and for a few minutes only; trakt_authenticate without a \
-             code is simpler"
+        "Trakt does not take this code: it can be used once and for a few minutes only; call trakt_authenticate \
+             and then trakt_complete_auth without one"
     )]
     CodeRefused,
     /// The app's id or secret is refused.
@@ -64,6 +64,14 @@ pub enum TraktError {
     /// The sign-in can't be kept or read.
     #[error("the file with the sign-in to Trakt can't be used ({what}: {cause})")]
     File {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// What was marked in Plex can't be noted or read.
+    #[error("the list of what was marked in Plex because Trakt has it can't be used ({what}: {cause})")]
+    Marks {
         /// What was tried.
         what: &'static str,
         /// What the system said.
@@ -119,6 +127,7 @@ impl TraktError {
             Self::CodeRefused => "code_refused",
             Self::App => "unauthorized",
             Self::File { .. } => "sign_in_file",
+            Self::Marks { .. } => "marks_file",
             Self::Answer { .. } => "bad_answer",
         }
     }

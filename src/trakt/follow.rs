@@ -1,7 +1,8 @@
 //! Following plays: what Trakt has to be told, from one look at what is being played to the next.
 //!
 //! A play that is out of sight for a few looks only, because its player restarts or a list was incomplete, goes on as if
-//! nothing had happened. One that was finished is not finished again when its player comes back near the end.
+//! nothing had happened. One that was finished is not finished again when its player comes back near the end; one that
+//! begins anew after its end is another play, though nobody saw it go away.
 
 use super::scrobble::Step;
 use std::collections::BTreeMap;
@@ -11,7 +12,9 @@ const GRACE: u32 = 3;
 /// From here on Trakt takes a play for finished.
 pub const FINISHED: f64 = 80.0;
 /// What is less than this Trakt ignores.
-const NOTHING: f64 = 1.0;
+pub const NOTHING: f64 = 1.0;
+/// What jumps below this from the end begins anew.
+const BEGINNING: f64 = 20.0;
 /// Finished plays that are remembered.
 const REMEMBERED: usize = 200;
 
@@ -45,6 +48,8 @@ struct Play {
     absent: u32,
     /// What Trakt was told last.
     told: Option<Step>,
+    /// Whether it is something that Trakt can't be told of.
+    refused: bool,
 }
 
 impl Play {
@@ -76,13 +81,18 @@ impl Following {
             play.absent = play.absent.saturating_add(1);
         }
         for Seen { rating_key, progress, paused } in seen {
-            let new = Play { progress: *progress, paused: *paused, absent: 0, told: None };
+            let new = Play { progress: *progress, paused: *paused, absent: 0, told: None, refused: false };
             let play = self.plays.entry(rating_key.clone()).or_insert_with(|| new.clone());
             if play.is_over() {
                 // From the beginning, or a part of it again, it is another play; the end once more is the same one.
                 if *progress < FINISHED {
                     *play = new;
                 }
+                continue;
+            }
+            if play.told.is_some() && play.progress >= FINISHED && *progress < BEGINNING {
+                // It ends where it was last, and is another play at the next look.
+                play.absent = GRACE + 1;
                 continue;
             }
             // Two players of one item: the one that is further counts.
@@ -92,12 +102,12 @@ impl Following {
             play.absent = 0;
         }
         // Nothing was told of it, or nothing that Trakt would keep.
-        self.plays.retain(|_, play| play.absent <= GRACE || play.told.is_some());
+        self.plays.retain(|_, play| play.absent <= GRACE || (play.told.is_some() && !play.refused));
         self.forget();
         let due = |(rating_key, play): (&String, &Play)| {
             let step = play.step();
             let begins_halted = play.told.is_none() && step == Step::Pause;
-            let needless = play.is_over() || begins_halted || play.told == Some(step);
+            let needless = play.is_over() || play.refused || begins_halted || play.told == Some(step);
             (!needless).then(|| Due { rating_key: rating_key.clone(), step, progress: play.progress })
         };
         self.plays.iter().filter_map(due).collect()
@@ -111,6 +121,18 @@ impl Following {
         } else if let Some(play) = self.plays.get_mut(&due.rating_key) {
             play.told = Some(due.step);
         }
+    }
+
+    /// Notes that this play is none that Trakt can be told of, so that it is not tried again.
+    pub fn refused(&mut self, due: &Due) {
+        if let Some(play) = self.plays.get_mut(&due.rating_key) {
+            play.refused = true;
+        }
+    }
+
+    /// Whether something is being watched that Trakt can't be told of.
+    pub fn any_refused(&self) -> bool {
+        self.plays.values().any(|play| play.refused)
     }
 
     /// What is being watched now: the items' numbers with how far they are and whether they are halted.
@@ -194,6 +216,29 @@ mod tests {
         let gone = [None; 5];
         let looks = [&[Some((30.0, false))][..], &gone, &[Some((30.0, false))], &gone].concat();
         assert_eq!(told(&looks), [(Step::Start, 30.0), (Step::Stop, 30.0), (Step::Start, 30.0), (Step::Stop, 30.0)]);
+    }
+
+    #[test]
+    fn what_begins_anew_at_its_end_is_another_play() {
+        let looks = [Some((50.0, false)), Some((97.0, false)), Some((1.0, false)), Some((2.0, false))];
+        assert_eq!(told(&looks), [(Step::Start, 50.0), (Step::Stop, 97.0), (Step::Start, 2.0)]);
+        let rewound = [Some((90.0, false)), Some((70.0, false)), Some((95.0, false))];
+        assert_eq!(told(&rewound), [(Step::Start, 90.0)], "a scene once more is the same play");
+    }
+
+    #[test]
+    fn what_trakt_cannot_be_told_of_is_not_tried_again_while_it_lasts() {
+        let mut following = Following::default();
+        let due = following.look(&seen(5.0, false));
+        following.refused(&due[0]);
+        for _ in 0..3 {
+            assert!(following.look(&seen(50.0, false)).is_empty() && following.any_refused());
+        }
+        for _ in 0..=GRACE {
+            assert!(following.look(&[]).is_empty());
+        }
+        assert!(!following.any_refused(), "it is forgotten once it is over");
+        assert_eq!(following.look(&seen(5.0, false)).len(), 1);
     }
 
     #[test]

@@ -100,14 +100,19 @@ pub struct Added {
 }
 
 impl Trakt {
-    /// The account's plays of films, most recent first.
-    pub fn movie_history(&self) -> Pages {
-        Pages::new(self, Get::new("the history of films", ["users", "me", "history", "movies"]))
+    /// The account's plays of films, most recent first: all, or those since a time in seconds since 1970.
+    pub fn movie_history(&self, since: Option<i64>) -> Pages {
+        self.history(Get::new("the history of films", ["users", "me", "history", "movies"]), since)
     }
 
-    /// The account's plays of episodes, most recent first.
-    pub fn episode_history(&self) -> Pages {
-        Pages::new(self, Get::new("the history of episodes", ["users", "me", "history", "episodes"]))
+    /// The account's plays of episodes, most recent first: all, or those since a time in seconds since 1970.
+    pub fn episode_history(&self, since: Option<i64>) -> Pages {
+        self.history(Get::new("the history of episodes", ["users", "me", "history", "episodes"]), since)
+    }
+
+    fn history(&self, request: Get, since: Option<i64>) -> Pages {
+        let since = since.and_then(|since| Timestamp::from_second(since).ok());
+        Pages::new(self, since.into_iter().fold(request, |request, since| request.with("start_at", since.to_string())))
     }
 
     /// Adds plays to the history, in one request.

@@ -20,7 +20,7 @@ const MAX_IN_FLIGHT: usize = 4;
 const READS: Rate = Rate { burst: burst(50), period: Duration::from_millis(667) };
 /// Trakt publishes one change a second.
 const CHANGES: Rate = Rate { burst: burst(1), period: Duration::from_secs(1) };
-/// How long, in all, a request waits where Trakt answers 429; beyond it the caller is told.
+/// How long, in all, the requests of a call wait where Trakt answers 429; beyond it the caller is told.
 const BUSY: Duration = Duration::from_secs(30);
 
 const fn burst(count: u32) -> NonZeroU32 {

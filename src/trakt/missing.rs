@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 /// The least distance, in seconds, of two plays of one thing.
 pub const LEAST_APART: i64 = 900;
 /// The greatest, however long a thing is.
-const MOST_APART: i64 = 6 * 3_600;
+pub const MOST_APART: i64 = 6 * 3_600;
 
 /// A play of Plex's, of something that has ids.
 #[derive(Clone, Debug)]
@@ -127,6 +127,13 @@ impl Known {
         };
         if let (Some(named), Some(at)) = (named, viewed.watched_at) {
             self.plays.push((named, at));
+        }
+    }
+
+    /// Takes note of a play of Plex's that is one of the account's in another guise.
+    pub fn add_known(&mut self, play: &PlexPlay) {
+        if let Some(named) = self.named(&play.what) {
+            self.plays.push((named, play.at));
         }
     }
 

@@ -42,7 +42,7 @@ pub struct NewRating {
 }
 
 /// What can be rated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RatedKind {
     /// A film.
     Movie,

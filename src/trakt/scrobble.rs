@@ -1,7 +1,7 @@
 //! Scrobbling: telling Trakt what is being watched now. Trakt itself adds the play to the history when a film or an episode
 //! is stopped at 80 per cent or later, and keeps the place as a pause before that.
 
-use super::{error::TraktError, http::Trakt, ids::Ids};
+use super::{error::TraktError, follow::NOTHING, http::Trakt, ids::Ids};
 use crate::{
     guard::Cleared,
     http::{Change, HttpError},
@@ -127,7 +127,9 @@ impl Trakt {
             Err(TraktError::Http(HttpError::Status { rejection, .. })) if rejection.status == 409 => {
                 Ok(Scrobbled::AlreadyThere)
             }
-            Err(TraktError::Http(HttpError::Status { rejection, .. })) if rejection.status == 422 => {
+            Err(TraktError::Http(HttpError::Status { rejection, .. }))
+                if rejection.status == 422 && step != Step::Start && progress < NOTHING =>
+            {
                 Ok(Scrobbled::TooShort)
             }
             Err(error) => Err(error),

@@ -165,11 +165,8 @@ impl SignInFile {
 
     /// Takes the lock of that name beside the file, or says why not within `patience`.
     pub async fn lock_named(&self, name: &str, what: &'static str, patience: Duration) -> Result<Locked, TraktError> {
-        let mut path = self.0.clone().into_os_string();
-        path.push(".");
-        path.push(name);
-        let file =
-            OpenOptions::new().create(true).write(true).truncate(false).open(path).map_err(failed("locking it"))?;
+        let file = OpenOptions::new().create(true).write(true).truncate(false).open(self.beside(name));
+        let file = file.map_err(failed("locking it"))?;
         let started = tokio::time::Instant::now();
         loop {
             match file.try_lock() {
@@ -179,6 +176,19 @@ impl SignInFile {
                 Err(TryLockError::Error(cause)) => return Err(failed("locking it")(cause)),
             }
         }
+    }
+
+    /// Whether another process holds the lock of that name. Nothing is made or changed by asking.
+    pub fn is_locked(&self, name: &str) -> bool {
+        OpenOptions::new().write(true).open(self.beside(name)).is_ok_and(|file| file.try_lock().is_err())
+    }
+
+    /// The path of another file of that kind: the sign-in's with a dot and `name` at its end.
+    pub(super) fn beside(&self, name: &str) -> PathBuf {
+        let mut path = self.0.clone().into_os_string();
+        path.push(".");
+        path.push(name);
+        path.into()
     }
 
     fn folder(&self) -> &Path {
@@ -250,7 +260,9 @@ mod tests {
         let held = file.lock().await.unwrap();
         let second = file.lock_named("lock", "waiting", Duration::from_millis(60)).await.unwrap_err();
         assert_eq!(second.code(), "sign_in_file");
+        assert!(file.is_locked("lock") && !file.is_locked("other"));
         drop(held);
+        assert!(!file.is_locked("lock"));
         file.lock_named("lock", "waiting", Duration::ZERO).await.unwrap();
     }
 }

@@ -149,3 +149,35 @@ async fn what_was_watched_elsewhere_is_not_recommended() {
     assert_eq!(trakt.requests().len(), requests);
     client.close().await;
 }
+
+/// Plex notes a mark as a play of that moment, which must not go back to Trakt as one.
+#[tokio::test]
+async fn what_was_marked_because_trakt_has_it_is_never_sent_back() {
+    let (plex, trakt, home) = signed_in(TraktOptions::default()).await;
+    let film = item(&plex, "1000").await;
+    trakt.add_play(&json!({"movie": {"ids": {"tmdb": id(&film, "tmdb")}}}), 1_650_000_000);
+    let client = home.connect().await;
+    let before = client.call("trakt_sync_to_trakt", json!({})).await;
+    let applied = compare(&client, json!({"apply": true})).await;
+    assert_eq!(applied["marked"], 1, "{applied}");
+    let history = as_plex_json(&plex, "/status/sessions/history/all?sort=viewedAt:desc").await;
+    assert_eq!(history["Metadata"][0]["ratingKey"], "1000", "Plex has it as a play");
+    for client in [&client, &home.connect().await] {
+        let after = client.call("trakt_sync_to_trakt", json!({})).await;
+        let count = |answer: &Value, name: &str| answer["summary"][name].as_u64().unwrap();
+        assert_eq!(count(&after, "missing"), count(&before, "missing"), "{after}");
+        assert_eq!(count(&after, "alreadyThere"), count(&before, "alreadyThere") + 1, "{after}");
+    }
+    client.close().await;
+
+    // Another process that syncs is not joined.
+    let taken = std::fs::OpenOptions::new().write(true).open(home.path("trakt.json.sync")).unwrap();
+    taken.lock().unwrap();
+    let client = home.connect().await;
+    let (text, error) = client.fail("trakt_sync_from_trakt", json!({"apply": true})).await;
+    assert_eq!(error["code"], "already_running", "{text}");
+    let status = client.call("trakt_get_sync_status", json!({})).await;
+    assert_eq!((&status["syncInProgress"], &status["running"]), (&json!(true), &json!([])), "{status}");
+    assert!(compare(&client, json!({})).await["success"].as_bool().unwrap(), "looking needs no lock");
+    client.close().await;
+}

@@ -52,6 +52,7 @@ async fn an_item_is_started_halted_and_stopped_and_the_play_is_in_the_history_on
     let before = trakt.count("POST", "/scrobble");
     for (arguments, field) in [
         (json!({"progress": 5}), "ratingKey"),
+        (json!({"ratingKey": "1001", "action": "stop"}), "progress"),
         (json!({"ratingKey": "1001", "progress": 101}), "progress"),
         (json!({"ratingKey": "1001", "progress": 5, "type": "episode"}), "type"),
         (json!({"ratingKey": "800000000", "progress": 5}), "ratingKey"),
@@ -61,11 +62,15 @@ async fn an_item_is_started_halted_and_stopped_and_the_play_is_in_the_history_on
         assert!(said == "invalid_argument" && text.contains(field), "{field}: {text}");
     }
     assert_eq!(trakt.count("POST", "/scrobble"), before, "bad arguments send nothing");
+    trakt.refuse(refusal("POST", "/scrobble/stop", 422, 1));
+    let (text, said) =
+        code(&client, "trakt_start_scrobbling", json!({"ratingKey": "1001", "progress": 50, "action": "stop"})).await;
+    assert_eq!(said, "bad_answer", "half of a film is not too short: {text}");
     client.close().await;
     let rows = home.rows().await;
     let told =
         rows.iter().filter(|row| row.tool == "trakt_start_scrobbling" && !row.affected.titles.is_empty()).count();
-    assert_eq!(told, 6, "every step is recorded: {rows:?}");
+    assert_eq!(told, 7, "every step is recorded: {rows:?}");
 }
 
 /// A Plex server on which the test decides what is being played.
@@ -96,8 +101,12 @@ impl Playing {
 
     /// Somebody plays film 1001 of 100 seconds.
     fn play(&self, account: u64, seconds: u64, state: &str) {
+        self.play_item(account, "1001", seconds, state);
+    }
+
+    fn play_item(&self, account: u64, key: &str, seconds: u64, state: &str) {
         *self.sessions.lock().unwrap() = format!(
-            "<Video ratingKey=\"1001\" type=\"movie\" title=\"A Film\" duration=\"100000\" viewOffset=\"{}\">\
+            "<Video ratingKey=\"{key}\" type=\"movie\" title=\"A Film\" duration=\"100000\" viewOffset=\"{}\">\
              <User id=\"{account}\" title=\"Peregrine\"/><Player state=\"{state}\" machineIdentifier=\"tv\"/></Video>",
             seconds * 1_000
         );
@@ -176,6 +185,26 @@ async fn a_person_is_followed_until_that_is_stopped() {
     let rows = home.rows().await;
     let own = rows.iter().filter(|row| row.client.as_deref() == Some("plex-mcp, following Peregrine")).count();
     assert_eq!(own, 5, "each thing that Trakt was told is a call of its own: {rows:?}");
+}
+
+/// What Trakt does not know is asked of it once, and does not keep what follows from being told.
+#[tokio::test]
+async fn an_item_that_trakt_does_not_know_holds_nothing_up() {
+    let (plex, trakt, mut home) = signed_in(TraktOptions::default()).await;
+    let playing = Playing::new(&plex).await;
+    home.url.clone_from(&playing.url);
+    let client = home.connect().await;
+    trakt.refuse(refusal("POST", "/scrobble/start", 404, 1));
+    playing.play(1, 10, "playing");
+    client.call("trakt_start_scrobbling", json!({"action": "follow", "intervalSeconds": 1})).await;
+    assert_eq!(steps(&trakt, 1).await, ["start 10.0"]);
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let shown = status(&client).await;
+    assert!(shown["followers"][0]["error"].as_str().unwrap().contains("not found"), "{shown}");
+    assert_eq!(trakt.count("POST", "/scrobble"), 1, "once");
+    playing.play_item(1, "1002", 30, "playing");
+    assert_eq!(steps(&trakt, 2).await[1], "start 30.0");
+    client.close().await;
 }
 
 #[tokio::test]

@@ -253,6 +253,31 @@ async fn ratings_are_the_owners_own_and_whole_numbers() {
 }
 
 #[tokio::test]
+async fn ratings_that_are_refused_do_not_hide_the_plays_that_were_added() {
+    let (_plex, trakt, home) = signed_in(TraktOptions::default()).await;
+    let client = home.connect().await;
+    let arguments = json!({"includeRatings": true, "dryRun": false, "days": 30, "batchSize": 500});
+    trakt.refuse(refusal("POST", "/sync/ratings", 420, 1));
+    let (text, said) = code(&client, "trakt_sync_to_trakt", arguments.clone()).await;
+    let added = trakt.history().len();
+    assert!(added > 0 && trakt.ratings().is_empty());
+    assert_eq!(said, "partly_done", "{text}");
+    assert!(text.contains(&format!("only {added} of")), "{text}");
+    let row = home.rows().await.pop().unwrap();
+    assert_eq!(row.affected.items, Some(added as u64), "{row:?}");
+    let rest = sync(&client, arguments).await;
+    assert_eq!((count(&rest, "itemsAdded"), &rest["complete"]), (0, &json!(true)), "{rest}");
+    // Where nothing was added at all, the refusal is all there is to say.
+    trakt.refuse(Refusal {
+        headers: vec![("retry-after", "2852".to_owned())],
+        ..refusal("POST", "/sync/history", 429, 1)
+    });
+    let (text, error) = client.fail("trakt_sync_to_trakt", json!({"dryRun": false})).await;
+    assert_eq!((&error["code"], &error["retryAfterSeconds"]), (&json!("rate_limited"), &json!(2_852)), "{text}");
+    client.close().await;
+}
+
+#[tokio::test]
 async fn editions_and_copies_of_a_film_are_one_film() {
     let library = SampleLibrary { movies: 600, ..SampleLibrary::default() };
     let (plex, trakt, home) = signed_in_with(Options { library, ..Options::default() }, TraktOptions::default()).await;
@@ -273,6 +298,23 @@ async fn editions_and_copies_of_a_film_are_one_film() {
         .filter(|play| play.what.contains(&format!("tmdb:{tmdb}")) && play.at > now() - 60)
         .count();
     assert_eq!(of_it, 1, "one play");
+    client.close().await;
+}
+
+/// Of a long history as much is read as can matter.
+#[tokio::test]
+async fn the_last_days_are_compared_with_the_last_days() {
+    let (_plex, trakt, home) = signed_in(TraktOptions::default()).await;
+    let client = home.connect().await;
+    sync(&client, json!({"dryRun": false, "batchSize": 500})).await;
+    fill(&trakt, 872);
+    let requests = || trakt.count("GET", "/users/me/history/movies");
+    let before = requests();
+    let recent = sync(&client, json!({"days": 60})).await;
+    assert!(count(&recent, "alreadyThere") > 0 && count(&recent, "missing") == 0, "{recent}");
+    assert_eq!(requests() - before, 2, "one page and the end");
+    sync(&client, json!({})).await;
+    assert!(requests() - before > 5);
     client.close().await;
 }
 

@@ -45,6 +45,7 @@ fn lines(found: &Verification) -> Vec<String> {
         ("removed", &found.removed),
         ("inserted", &found.inserted),
         ("reordered", &found.reordered),
+        ("passed by an approval that was used before", &found.approved_twice),
     ] {
         if !list.is_empty() {
             lines.push(format!("{name}: {}", rows(list)));

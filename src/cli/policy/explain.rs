@@ -105,7 +105,9 @@ impl Decided {
         let word = match refusal.code {
             Code::ApprovalRequired | Code::ApprovalDeclined | Code::ApprovalExpired => "ask",
             Code::Limit | Code::NeverFits | Code::Attempts => "limit",
-            Code::DefaultDeny | Code::Denied | Code::LedgerUnavailable | Code::FactUnavailable => "deny",
+            Code::DefaultDeny | Code::Denied | Code::LedgerUnavailable | Code::FactUnavailable | Code::NotUndoable => {
+                "deny"
+            }
         };
         Self {
             word,

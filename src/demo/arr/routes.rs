@@ -118,7 +118,7 @@ fn paged(mut rows: Vec<Value>, query: &Query, deviations: &ArrDeviations) -> Ans
         records.insert(0, json!("not a record"));
     }
     ok(json!({
-        "page": page, "pageSize": size, "sortKey": query.get("sortKey").unwrap_or("timeleft"),
+        "page": page, "pageSize": if deviations.silent_cap { asked } else { size }, "sortKey": query.get("sortKey").unwrap_or("timeleft"),
         "sortDirection": query.get("sortDirection").unwrap_or("ascending"), "totalRecords": total, "records": records,
     }))
 }

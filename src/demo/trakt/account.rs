@@ -256,9 +256,11 @@ impl Account {
     }
 
     /// The rows of the history of films, or of episodes, most recent first.
-    pub(super) fn history_rows(&self, movies: bool) -> Vec<Value> {
+    pub(super) fn history_rows(&self, movies: bool, since: Option<&str>) -> Vec<Value> {
+        let since = since.and_then(|since| since.parse::<Timestamp>().ok()).map_or(i64::MIN, Timestamp::as_second);
         let is_movie = |play: &&Play| self.works.get(play.what.work).is_some_and(|work| work.kind == Kind::Movie);
-        let mut plays: Vec<&Play> = self.plays.iter().filter(|play| is_movie(play) == movies).collect();
+        let mut plays: Vec<&Play> =
+            self.plays.iter().filter(|play| is_movie(play) == movies && play.at >= since).collect();
         plays.sort_by_key(|play| std::cmp::Reverse((play.at, play.id)));
         let row = |play: &Play| {
             let mut row = self.describe(play.what);
@@ -341,7 +343,7 @@ impl Account {
     /// The account's lifetime counts.
     pub(super) fn stats(&self) -> Value {
         let count = |movies: bool| {
-            let plays = self.history_rows(movies).len();
+            let plays = self.history_rows(movies, None).len();
             let kind = if movies { Kind::Movie } else { Kind::Show };
             (plays, self.watched(kind).count())
         };

@@ -54,11 +54,16 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
         body,
         status: response.status().as_u16(),
     };
-    let mut all = shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
-    if all.len() == REMEMBERED {
-        all.pop_front();
+    {
+        let mut all = shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() == REMEMBERED {
+            all.pop_front();
+        }
+        all.push_back(seen);
     }
-    all.push_back(seen);
+    if parts.uri.path() == "/oauth/token" {
+        tokio::time::sleep(shared.options.slow_tokens).await;
+    }
     response
 }
 
@@ -132,7 +137,7 @@ fn answer(shared: &Shared, method: &str, path: &str, headers: &HeaderMap, query:
         ),
         ("GET", ["users", "me", "stats"]) => Answer::Value(200, account.stats()),
         ("GET", ["users", "me", "history", kind @ ("movies" | "episodes")]) => {
-            Answer::List(account.history_rows(*kind == "movies"))
+            Answer::List(account.history_rows(*kind == "movies", query.get("start_at")))
         }
         ("GET", ["users", "me", "ratings", kind @ ("movies" | "shows")]) => {
             Answer::List(account.rating_rows(*kind == "movies"))

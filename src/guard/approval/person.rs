@@ -1,6 +1,7 @@
 //! Whom a call may ask, and what they answer.
 
 use super::question::Question;
+use crate::guard::{ledger::Way, policy::Approval};
 use futures_util::future::BoxFuture;
 use std::{fmt, sync::Arc};
 
@@ -14,6 +15,18 @@ pub enum Person {
     Present(Arc<dyn Ask>),
     /// Someone behind a client that takes the question as the call's answer, and calls again with what was said.
     Rounds(Option<Returned>),
+}
+
+impl Person {
+    /// How a call is approved that may ask this person, by what the policy says of its tool.
+    pub fn way(&self, approval: Approval) -> Way {
+        let in_client = approval == Approval::Client;
+        match self {
+            Self::Present(ask) if in_client || ask.is_owner() => Way::Waiting,
+            Self::Rounds(_) if in_client => Way::Rounds,
+            _ => Way::Owner,
+        }
+    }
 }
 
 /// A way to put a question while the call waits.

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::guard::{
-    Affected, Amounts, Destroy, Facts, Ledger, NotAdmitted, Outcome, Policy, Read, Request, Row, Service, Settlement,
-    Subject,
+    Affected, Amounts, Approval, Destroy, Facts, Ledger, NotAdmitted, Outcome, Policy, Read, Request, Row, Service,
+    Settlement, Subject,
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
 use std::{

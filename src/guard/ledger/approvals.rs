@@ -6,10 +6,13 @@
 use super::{
     LedgerError,
     key::{Code, Content, Key},
+    row::{Decision, Row},
 };
 use crate::guard::{
     clock::{Boot, Moment},
     names::named,
+    plan::Affected,
+    refusal::CallId,
 };
 use rusqlite::{Connection, Row as SqlRow, types::ValueRef};
 use std::{fmt::Write as _, time::Duration};
@@ -20,7 +23,7 @@ pub(in crate::guard) const MAX_IN_CLIENTS: usize = 8;
 pub(in crate::guard) const MAX_FOR_OWNER: usize = 32;
 
 /// How long an owner may take, and then how long the word holds.
-pub(in crate::guard) const FOR_OWNER: Duration = Duration::from_secs(600);
+pub(crate) const FOR_OWNER: Duration = Duration::from_secs(600);
 /// How long a person may take whom the client asks.
 pub(crate) const IN_CLIENT: Duration = Duration::from_secs(120);
 /// How long a call may still take to look up again what it is about, once it was approved.
@@ -133,6 +136,56 @@ pub struct Approvable {
     binding: String,
 }
 
+/// What the owner said of a call.
+#[derive(Debug)]
+pub(super) struct Word {
+    /// The call as it stands.
+    pub(super) of: Approvable,
+    /// Whether it was said now, and not before.
+    pub(super) is_new: bool,
+}
+
+/// What the ledger calls the rows of the owner's words.
+const ROWS: &str = "approve";
+
+/// How many characters of a row's note name an approval.
+pub(super) const NOTE: u32 = 20;
+
+/// What the row of a call says that a person was asked about.
+pub(in crate::guard) fn note(id: &str) -> String {
+    format!("approval {id}")
+}
+
+impl Approvable {
+    /// The row of the owner's word on it. `by` is who said it.
+    pub(super) fn row_of_word(&self, by: &str) -> Row {
+        let Self { id, tool, .. } = self;
+        Row {
+            seq: 0,
+            time_ms: 0,
+            call_id: CallId::generate().to_string(),
+            grant: self.grant.clone(),
+            session: String::new(),
+            client: None,
+            tool: ROWS.to_owned(),
+            kind: None,
+            // Whoever says it need not know the policy that asked.
+            policy: String::new(),
+            decision: if self.said == Said::Approved { Decision::Approved } else { Decision::Declined },
+            rule: None,
+            args: Vec::new(),
+            arg_values: None,
+            digest: None,
+            affected: Affected::default(),
+            outcome: None,
+            duration_ms: None,
+            before: None,
+            note: Some(format!("{by} on {} of {tool}", note(id))),
+            repeats: 1,
+        }
+    }
+}
+
 /// The records as one transaction sees them.
 pub(super) struct Approvals<'c> {
     pub(super) conn: &'c Connection,
@@ -194,12 +247,21 @@ impl Approvals<'_> {
         }))
     }
 
+    /// Whether a call has passed by it: the call's row says so for good, while a record can be put back into the file.
+    fn was_used(&self, id: &str) -> Result<bool, LedgerError> {
+        let from = note(id);
+        let mut statement = self.conn.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM calls WHERE decision = 'approved' AND note >= ?1 AND note < ?2)",
+        )?;
+        Ok(statement.query_row((&from, format!("{from}~")), |row| row.get(0))?)
+    }
+
     /// What the owner says of a call that waits. Gives the call, or none where there is no such one.
-    pub(super) fn decide(&self, id: &str, approve: bool) -> Result<Option<Approvable>, LedgerError> {
+    pub(super) fn decide(&self, id: &str, approve: bool) -> Result<Option<Word>, LedgerError> {
         let live = self.sweep()?;
         let Some(one) = live.into_iter().find(|one| one.id == id) else { return Ok(None) };
         if one.way != Way::Owner || one.said != Said::Nothing {
-            return Ok(Some(one));
+            return Ok(Some(Word { of: one, is_new: false }));
         }
         let said = if approve { Said::Approved } else { Said::Declined };
         self.close(id)?;
@@ -216,7 +278,8 @@ impl Approvals<'_> {
             uptime_ns: self.now.uptime_ns,
             wall_ns: self.now.wall_ns,
         })?;
-        Ok(Some(Approvable { said, age: Duration::ZERO, left: one.way.holds(), ..one }))
+        let of = Approvable { said, age: Duration::ZERO, left: one.way.holds(), ..one };
+        Ok(Some(Word { of, is_new: true }))
     }
 
     /// Forgets a question.
@@ -227,7 +290,7 @@ impl Approvals<'_> {
 
     /// What has not run out, the oldest first.
     pub(super) fn live(&self) -> Result<Vec<Approvable>, LedgerError> {
-        Ok(self.stored()?.into_iter().filter_map(|(stored, code)| self.as_live(stored, &code)).collect())
+        self.stored()?.into_iter().filter_map(|(stored, code)| self.as_live(stored, &code).transpose()).collect()
     }
 
     /// The same; what has run out is deleted.
@@ -235,7 +298,7 @@ impl Approvals<'_> {
         let mut live = Vec::new();
         for (stored, code) in self.stored()? {
             let id = stored.id.clone();
-            match self.as_live(stored, &code) {
+            match self.as_live(stored, &code)? {
                 Some(one) => live.push(one),
                 None => self.close(&id)?,
             }
@@ -271,11 +334,20 @@ impl Approvals<'_> {
         Ok(())
     }
 
-    fn as_live(&self, stored: Stored, code: &Code) -> Option<Approvable> {
+    /// None where it has run out, is not a server's, or was used before and put back.
+    fn as_live(&self, stored: Stored, code: &Code) -> Result<Option<Approvable>, LedgerError> {
         if stored.code(self.key) != *code {
             tracing::error!(id = stored.id, "an approval in the ledger is not what a server wrote, and counts as none");
-            return None;
+            return Ok(None);
         }
+        if self.was_used(&stored.id)? {
+            tracing::error!(id = stored.id, "an approval that was used is in the ledger again, and counts as none");
+            return Ok(None);
+        }
+        Ok(self.in_time(stored))
+    }
+
+    fn in_time(&self, stored: Stored) -> Option<Approvable> {
         let (way, said) = (Way::from_name(&stored.way)?, Said::from_name(&stored.state)?);
         let age = self.age(&stored)?;
         let left = way.holds().checked_sub(age).filter(|left| !left.is_zero())?;

@@ -68,7 +68,7 @@ impl Audit {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(path, flags).map_err(on_open)?;
         let version = schema::version(&conn, path)?.ok_or_else(|| LedgerError::Missing { path: path.to_owned() })?;
-        let columns = if version == schema::VERSION { "*" } else { "*, NULL AS arg_values" };
+        let columns = if version == schema::UNCHAINED { "*, NULL AS arg_values" } else { "*" };
         Ok(Self { conn, head: HeadFile::new(beside(path, ".head")), columns })
     }
 

@@ -135,15 +135,25 @@ pub(super) fn content<'v>(
 pub(super) struct Chain {
     key: Key,
     head: HeadFile,
-    /// Where this process left it.
+    /// Where this process left it; none where it has to look anew whether all is there.
     known: Option<Link>,
+    /// The head that a gap tells of: it may be replaced.
+    told: Option<Head>,
     /// Whether the head is still to be written.
     ahead: bool,
 }
 
+/// An entry that was added, in a transaction that may yet fail.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Appended {
+    link: Link,
+    /// The head that a gap before it tells of.
+    told: Option<Head>,
+}
+
 impl Chain {
     pub(super) fn new(key: Key, head: HeadFile) -> Self {
-        Self { key, head, known: None, ahead: false }
+        Self { key, head, known: None, told: None, ahead: false }
     }
 
     pub(super) fn key(&self) -> &Key {
@@ -154,8 +164,9 @@ impl Chain {
     pub(super) fn begin_head(&mut self, conn: &Connection) -> rusqlite::Result<()> {
         let (n, code) = last(conn)?;
         if n == 0 && self.head.read(&self.key) == Head::Missing {
-            self.committed(Link { n, seq: 0, code });
-            self.keep_head();
+            let link = Link { n, seq: 0, code };
+            self.known = Some(link);
+            self.write_head(link);
         }
         Ok(())
     }
@@ -168,13 +179,13 @@ impl Chain {
         seq: i64,
         planned: Option<&str>,
         row: impl IntoIterator<Item = ValueRef<'v>>,
-    ) -> Result<Link, LedgerError> {
+    ) -> Result<Appended, LedgerError> {
         let (n, code) = last(tx)?;
-        let previous = match self.known {
-            Some(known) if (known.n, known.code) == (n, code) => known,
+        let (previous, told) = match self.known {
+            Some(known) if (known.n, known.code) == (n, code) => (known, None),
             _ => self.go_on(tx, n, code)?,
         };
-        Ok(self.add(tx, previous, event, seq, planned, row)?)
+        Ok(Appended { link: self.add(tx, previous, event, seq, planned, row)?, told })
     }
 
     fn add<'v>(
@@ -201,19 +212,30 @@ impl Chain {
     }
 
     /// Goes on where another process, or nobody yet, left the chain. What the head and this process know of must be there.
-    fn go_on(&self, tx: &Connection, n: i64, code: Code) -> Result<Link, LedgerError> {
+    /// Where it is not, a gap says so; then the head that it tells of is given as well.
+    fn go_on(&self, tx: &Connection, n: i64, code: Code) -> Result<(Link, Option<Head>), LedgerError> {
         let rows = tx.prepare_cached("SELECT coalesce(max(seq), 0) FROM calls")?.query_row([], |row| row.get(0))?;
         let mut link = Link { n, seq: rows, code };
         let (checkpoint, _) = Checkpoint::read(tx)?;
         let mut gaps = Vec::new();
         let mut links: Vec<Link> = self.known.into_iter().collect();
-        match self.head.read(&self.key) {
+        let head = self.head.read(&self.key);
+        let fits = match head {
             // Where nothing was ever chained there need not be a head yet.
-            Head::Missing if n == 0 => {}
-            Head::Missing => gaps.push("the head was missing".to_owned()),
-            Head::Foreign => gaps.push("the head was not of this ledger".to_owned()),
-            Head::At(head) => links.push(head),
-        }
+            Head::Missing if n == 0 => true,
+            Head::Missing => {
+                gaps.push("the head was missing".to_owned());
+                false
+            }
+            Head::Foreign => {
+                gaps.push("the head was not of this ledger".to_owned());
+                false
+            }
+            Head::At(head) => {
+                links.push(head);
+                lost(tx, checkpoint, head)?.is_none()
+            }
+        };
         // One cut is one gap: the furthest that is known says it all.
         links.sort_by_key(|link| link.n);
         for link in links.into_iter().rev() {
@@ -226,12 +248,13 @@ impl Chain {
             tracing::error!(gap, "the audit ledger was tampered with, or lost what was not on the disk yet");
             link = self.add(tx, link, Event::Gap, 0, Some(&gap), [])?;
         }
-        Ok(link)
+        Ok((link, (!fits).then_some(head)))
     }
 
     /// The transaction that `append` was part of is done.
-    pub(super) fn committed(&mut self, link: Link) {
-        self.known = Some(link);
+    pub(super) fn committed(&mut self, appended: Appended) {
+        self.known = Some(appended.link);
+        self.told = appended.told.or(self.told);
         self.ahead = true;
     }
 
@@ -240,12 +263,38 @@ impl Chain {
         self.ahead
     }
 
-    /// Brings the head up to date.
-    pub(super) fn keep_head(&mut self) {
+    /// Brings the head up to date. Where another process brought it further meanwhile it is left: it must never go back, or
+    /// what lies between could be cut off unnoticed. Nor is a head replaced that does not fit the chain, before a gap tells of
+    /// it: the next entry looks anew.
+    pub(super) fn keep_head(&mut self, conn: &Connection) {
         let Some(link) = self.known.filter(|_| self.ahead) else { return };
+        let head = self.head.read(&self.key);
+        let fits = match head {
+            Head::At(head) => {
+                Checkpoint::read(conn).and_then(|(from, _)| lost(conn, from, head)).map(|lost| lost.is_none())
+            }
+            Head::Missing | Head::Foreign => Ok(false),
+        };
+        match (fits, head) {
+            (Err(error), _) => tracing::error!(%error, "the audit ledger could not be read"),
+            (Ok(true), Head::At(head)) if head.n > link.n => self.ahead = false,
+            (Ok(false), _) if self.told != Some(head) => {
+                (self.known, self.ahead) = (None, false);
+                tracing::error!(
+                    "the head of the audit ledger does not fit its entries, as the next one will say for good"
+                );
+            }
+            _ => self.write_head(link),
+        }
+    }
+
+    fn write_head(&mut self, link: Link) {
         match self.head.write(&self.key, link) {
             Ok(()) => self.ahead = false,
-            Err(error) => tracing::error!(%error, "the head of the audit ledger could not be written"),
+            Err(error) => {
+                self.ahead = true;
+                tracing::error!(%error, "the head of the audit ledger could not be written");
+            }
         }
     }
 }

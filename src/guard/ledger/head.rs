@@ -45,9 +45,18 @@ impl HeadFile {
         }
     }
 
-    /// Replaces the file in one step. It is not synced: a head that lags behind is no harm.
+    /// Replaces the file in one step. It is not synced: a head that lags behind is no harm. Where root writes it, for an owner
+    /// who approves a call with sudo, it belongs to whom it did, or its folder does: their server is to read it again.
     pub(super) fn write(&self, key: &Key, link: Link) -> io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".head-").tempfile_in(folder(&self.path))?;
+        let folder = folder(&self.path);
+        let mut file = tempfile::Builder::new().prefix(".head-").tempfile_in(folder)?;
+        #[cfg(unix)]
+        if rustix::process::geteuid().is_root() {
+            use std::os::unix::fs::MetadataExt as _;
+            let before = self.path.metadata().or_else(|_| folder.metadata())?;
+            let owner = rustix::process::Uid::from_raw(before.uid());
+            rustix::fs::fchown(file.as_file(), Some(owner), Some(rustix::process::Gid::from_raw(before.gid())))?;
+        }
         let text = format!("{NAME} {} {} {} {}\n", link.n, link.seq, hex(&link.code), hex(&signature(key, link)));
         file.write_all(text.as_bytes())?;
         file.persist(&self.path).map(drop).map_err(|error| error.error)
@@ -105,5 +114,22 @@ mod tests {
         let other = Key::load_or_make(&dir.path().join("other.key")).unwrap();
         file.write(&key, link).unwrap();
         assert_eq!(file.read(&other), Head::Foreign);
+    }
+
+    /// Only root can try it; for others the folder is their own anyway.
+    #[cfg(unix)]
+    #[test]
+    fn a_head_goes_on_belonging_to_whom_it_does() {
+        use std::os::unix::fs::{MetadataExt as _, chown};
+        let dir = tempfile::tempdir().unwrap();
+        let owner = if rustix::process::geteuid().is_root() { 4_711 } else { rustix::process::geteuid().as_raw() };
+        chown(dir.path(), Some(owner), None).unwrap();
+        let key = Key::load_or_make(&dir.path().join("l.key")).unwrap();
+        let file = HeadFile::new(dir.path().join("l.head"));
+        file.write(&key, Link { n: 1, seq: 1, code: [1; 32] }).unwrap();
+        assert_eq!(file.path.metadata().unwrap().uid(), owner);
+        chown(dir.path(), Some(rustix::process::geteuid().as_raw()), None).unwrap();
+        file.write(&key, Link { n: 2, seq: 1, code: [1; 32] }).unwrap();
+        assert_eq!(file.path.metadata().unwrap().uid(), owner);
     }
 }

@@ -25,6 +25,7 @@ pub(super) fn step(tx: &Connection, key: &Key, before_ms: i64) -> Result<u64, Le
         let deleted = tx.execute("DELETE FROM calls WHERE seq < ?1", [next.first_kept])?;
         if deleted > 0 {
             tx.execute("DELETE FROM chain WHERE n <= ?1", [next.checkpoint.n])?;
+            tx.execute("DELETE FROM undoings WHERE seq < ?1", [next.first_kept])?;
             next.checkpoint.write(tx, key)?;
             return Ok(u64::try_from(deleted).unwrap_or_default());
         }

@@ -131,15 +131,16 @@ pub(super) fn planned<'v>(replaced: impl Iterator<Item = ValueRef<'v>>) -> Optio
 
 /// Writes a row.
 pub(super) fn insert(conn: &Connection, row: &Row, time_ms: i64) -> Result<Written, LedgerError> {
-    let mut note = row.note.as_deref().map(cut);
+    let mut notes: Vec<String> = row.note.as_deref().map(cut).into_iter().collect();
     let mut before = row.before.as_ref().map(ToString::to_string);
     if let Some(text) = before.take_if(|text| text.len() > MAX_BEFORE_BYTES) {
-        note = Some(format!("the state before has {} bytes and was left out", text.len()));
+        notes.push(format!("the state before has {} bytes and was left out", text.len()));
     }
     let mut arg_values = row.arg_values.as_ref().map(json);
     if let Some(text) = arg_values.take_if(|text| text.len() > MAX_BEFORE_BYTES) {
-        note = Some(format!("the values of the arguments have {} bytes and were left out", text.len()));
+        notes.push(format!("the values of the arguments have {} bytes and were left out", text.len()));
     }
+    let note = (!notes.is_empty()).then(|| notes.join("; "));
     let values = [
         SqlValue::from(time_ms),
         row.call_id.clone().into(),

@@ -4,6 +4,7 @@ use super::{
     LedgerError,
     chain::{self, Checkpoint},
     key::{Code, Key, beside},
+    recall,
 };
 use crate::guard::clock::{Boot, Moment};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
@@ -16,9 +17,9 @@ use std::{
 
 /// The letters `PlxM`, so that other programs' files are recognised.
 const APPLICATION_ID: i64 = 0x506c_784d;
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 /// The version that had no chain.
-const UNCHAINED: i64 = 1;
+pub(super) const UNCHAINED: i64 = 1;
 
 /// A take's `uptime_ns` counts within its boot. `high_ns` and `low_ns` are the most and the least that the wall clock was
 /// ever seen ahead of the boot's uptime: with them the takes of earlier boots are aged as if they were as young as any
@@ -67,6 +68,8 @@ pub(super) fn open(path: &Path, key: &Path, boot: &Boot, now: Moment) -> Result<
     let mut conn = Connection::open_with_flags(path, flags).map_err(on_open)?;
     conn.set_prepared_statement_cache_capacity(32);
     conn.busy_handler(Some(wait_a_little)).map_err(on_open)?;
+    // What a question to a person showed may hold values of arguments, which are to be gone with it.
+    conn.pragma_update_and_check(None, "secure_delete", true, |_| Ok(())).map_err(on_open)?;
     let (lost, key) = prepare(&mut conn, path, key, marked, boot, now)?;
     if lost {
         tracing::error!(
@@ -100,22 +103,29 @@ fn prepare(
     if version == Some(VERSION) {
         return Ok((false, Key::load(key)?));
     }
-    // Made within the transaction, and so once.
-    let key = Key::load_or_make(key)?;
-    if version == Some(UNCHAINED) {
-        chained(&tx, &key).map_err(on_open)?;
-        tx.commit().map_err(on_open)?;
-        return Ok((false, key));
-    }
-    tx.execute_batch(TABLES).map_err(on_open)?;
-    chained(&tx, &key).map_err(on_open)?;
-    tx.pragma_update(None, "application_id", APPLICATION_ID).map_err(on_open)?;
-    if marked {
-        let boot = boot_row(&tx, boot, now).map_err(on_open)?;
-        tx.execute("INSERT INTO takes VALUES (0, ?1, ?2, 0, '', 1)", (boot.id, now.uptime_ns)).map_err(on_open)?;
-    }
+    let is_chained = version.is_some_and(|version| version > UNCHAINED);
+    // Made within the transaction, and so once; never anew for a chain that is there.
+    let key = if is_chained { Key::load(key)? } else { Key::load_or_make(key)? };
+    let made = || {
+        if version.is_none() {
+            tx.execute_batch(TABLES)?;
+            tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+        }
+        if !is_chained {
+            chained(&tx, &key)?;
+        }
+        recall::index(&tx)?;
+        let lost = version.is_none() && marked;
+        if lost {
+            let boot = boot_row(&tx, boot, now)?;
+            tx.execute("INSERT INTO takes VALUES (0, ?1, ?2, 0, '', 1)", (boot.id, now.uptime_ns))?;
+        }
+        tx.pragma_update(None, "user_version", VERSION)?;
+        Ok(lost)
+    };
+    let lost = made().map_err(on_open)?;
     tx.commit().map_err(on_open)?;
-    Ok((marked, key))
+    Ok((lost, key))
 }
 
 /// Makes the second version of the first: rows that are there already are not covered by the chain.
@@ -125,8 +135,7 @@ fn chained(tx: &Transaction<'_>, key: &Key) -> rusqlite::Result<()> {
     let (last, unchained) = tx.query_row("SELECT coalesce(max(seq), 0), count(*) FROM calls", [], |row| {
         Ok((row.get::<_, i64>(0)?, row.get(1)?))
     })?;
-    Checkpoint { n: 0, code: Code::default(), first_seq: last + 1, unchained }.write(tx, key)?;
-    tx.pragma_update(None, "user_version", VERSION)
+    Checkpoint { n: 0, code: Code::default(), first_seq: last + 1, unchained }.write(tx, key)
 }
 
 /// The version of the ledger that the file is; none where it is empty yet. Anything else is an error. Within a transaction,

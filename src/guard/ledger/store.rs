@@ -2,12 +2,12 @@
 
 use super::{
     LedgerError, Settling,
-    approvals::{self, Approvable, Approvals, Found, Granted, NewQuestion},
-    chain::{self, Chain, Event},
+    approvals::{self, Approvable, Approvals, Found, Granted, NewQuestion, Word},
+    chain::{self, Appended, Chain, Event},
     head::{self, HeadFile},
     key::beside,
     prune,
-    recall::{self, Recalled},
+    recall::{self, Recalled, Undoing},
     row::{self, Decision, Row},
     schema::{self, BootRow},
     takes::{self, Count, Counters, Over, Take},
@@ -58,6 +58,8 @@ pub(super) enum Judged {
     },
     /// The approval it came with is used up, or has run out.
     NotApproved,
+    /// Another call takes the same change back, or did.
+    Undone(Undoing),
 }
 
 /// How limits stand.
@@ -130,9 +132,22 @@ impl Store {
         self.of_approvals(|approvals| approvals.ask(new))
     }
 
-    /// What the owner says of a call that waits.
-    pub(super) fn decide(&mut self, id: &str, approve: bool) -> Result<Option<Approvable>, LedgerError> {
-        self.of_approvals(|approvals| approvals.decide(id, approve))
+    /// What the owner says of a call that waits, with a row that tells who said it.
+    pub(super) fn decide(&mut self, id: &str, approve: bool, by: &str) -> Result<Option<Approvable>, LedgerError> {
+        self.in_place()?;
+        self.set_durable(true)?;
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let now = self.clock.now();
+        let word = approvals_of(&tx, &self.chain, &self.boot, now).decide(id, approve)?;
+        let link = match &word {
+            Some(Word { of, is_new: true }) => Some(whole(&tx, &self.chain, &of.row_of_word(by), now)?),
+            _ => None,
+        };
+        tx.commit()?;
+        if let Some(link) = link {
+            self.chain.committed(link);
+        }
+        Ok(word.map(|word| word.of))
     }
 
     /// What waits for a person.
@@ -154,16 +169,25 @@ impl Store {
     }
 
     /// Counts all limits, and takes from all of them with the row and the approval in one transaction, or from none: then the
-    /// row says which limit refused, and is still to be written.
+    /// row says which limit refused, and is still to be written. `undoes` is the change that the call takes back.
     pub(super) fn admit(
         &mut self,
         row: &mut Row,
         asks: &[Ask],
         approved: Option<&Granted>,
+        undoes: Option<&str>,
         durable: bool,
     ) -> Result<Judged, LedgerError> {
         self.in_place()?;
         self.set_durable(durable)?;
+        if let Some(granted) = approved {
+            row.decision = Decision::Approved;
+            row.note = Some(approvals::note(&granted.id));
+        }
+        if let Some(undone) = undoes {
+            let before = row.note.take().map(|note| format!("{note}, ")).unwrap_or_default();
+            row.note = Some(format!("{before}undoes {undone}"));
+        }
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Read once no one else can write: a take is never older than one that is already there.
         let now = self.clock.now();
@@ -178,13 +202,26 @@ impl Store {
             let approvals = approvals_of(&tx, &self.chain, &self.boot, now);
             if refused.is_none() && !approvals.hold(granted, &row.grant, &row.tool)? {
                 row.decision = Decision::Ask;
-                row.note = Some(format!("approval {} was used before, or has run out", granted.id));
-                let row = row::insert(&tx, row, time_ms)?;
-                let link = self.chain.append(&tx, Event::Whole, row.seq, None, row.all())?;
+                row.note = Some(format!("{} was used before, or has run out", approvals::note(&granted.id)));
+                let link = whole(&tx, &self.chain, row, now)?;
                 tx.commit()?;
                 self.chain.committed(link);
                 return Ok(Judged::NotApproved);
             }
+        }
+        if refused.is_none()
+            && let Some(undone) = undoes
+            && let Some(undoing) = recall::undoing(&tx, undone, time_ms)?
+        {
+            row.decision = Decision::Deny;
+            row.note = Some(format!("{undone}: {}", undoing.reason()));
+            if let Some(ended) = approved.filter(|granted| granted.ends_with_call()) {
+                approvals_of(&tx, &self.chain, &self.boot, now).close(&ended.id)?;
+            }
+            let link = whole(&tx, &self.chain, row, now)?;
+            tx.commit()?;
+            self.chain.committed(link);
+            return Ok(Judged::Undone(undoing));
         }
         if refused.is_none() {
             // Asked last and only by calls that the ledger lets pass, so that refused ones do not delay the next.
@@ -209,6 +246,9 @@ impl Store {
         let row = row::insert(&tx, row, time_ms)?;
         let seq = row.seq;
         let link = self.chain.append(&tx, Event::Begin, seq, row.planned().as_deref(), row.fixed())?;
+        if let Some(undone) = undoes {
+            recall::keep(&tx, undone, seq)?;
+        }
         let mut takes: Vec<Take> = Vec::with_capacity(asks.len());
         for ask in asks {
             let counter = self.counters.find_or_make(&tx, &ask.limit)?;
@@ -273,8 +313,7 @@ impl Store {
         if let Some(id) = closes {
             approvals_of(&tx, &self.chain, &self.boot, now).close(id)?;
         }
-        let row = row::insert(&tx, row, now.wall_ns / 1_000_000)?;
-        let link = self.chain.append(&tx, Event::Whole, row.seq, None, row.all())?;
+        let link = whole(&tx, &self.chain, row, now)?;
         tx.commit()?;
         self.chain.committed(link);
         Ok(())
@@ -301,7 +340,7 @@ impl Store {
     }
 
     pub(super) fn recall(&self, call_id: &str, grant: &str) -> Result<Option<Recalled>, LedgerError> {
-        recall::find(&self.conn, call_id, grant)
+        recall::find(&self.conn, call_id, grant, self.clock.now().wall_ns / 1_000_000)
     }
 
     /// Whether the head of the chain is not up to date.
@@ -311,7 +350,7 @@ impl Store {
 
     /// Brings the head of the chain up to date.
     pub(super) fn keep_head(&mut self) {
-        self.chain.keep_head();
+        self.chain.keep_head(&self.conn);
     }
 
     /// Deletes some of the rows that are older than that, and gives how many.
@@ -355,6 +394,12 @@ impl Store {
 
 fn approvals_of<'c>(conn: &'c Connection, chain: &'c Chain, boot: &'c Boot, now: Moment) -> Approvals<'c> {
     Approvals { conn, key: chain.key(), boot, now }
+}
+
+/// Writes a row that needs no completion, with its entry in the chain.
+fn whole(tx: &Connection, chain: &Chain, row: &Row, now: Moment) -> Result<Appended, LedgerError> {
+    let row = row::insert(tx, row, now.wall_ns / 1_000_000)?;
+    chain.append(tx, Event::Whole, row.seq, None, row.all())
 }
 
 /// The first limit that refuses, in the policy's order, with the time until all would let the call pass. One that the

@@ -2,7 +2,7 @@
 //! before it, and the end against the head.
 
 use super::{
-    LedgerError,
+    LedgerError, approvals,
     chain::{self, Checkpoint, Event, Link},
     head::{Head, HeadFile},
     key::{Code, Content, Key},
@@ -37,6 +37,8 @@ pub struct Verification {
     pub inserted: Vec<i64>,
     /// Rows that hold each other's content, or whose entries changed places.
     pub reordered: Vec<i64>,
+    /// Rows of calls that passed by an approval that a call before them had used up.
+    pub approved_twice: Vec<i64>,
     /// Rows that are gone from the end, or whose completion is.
     pub cut: Vec<i64>,
     /// Whether entries are gone from the end of the chain.
@@ -116,6 +118,7 @@ pub(super) fn run(conn: &mut Connection, key: Option<&Key>, head: &HeadFile) -> 
     walk.rows(&tx, checkpoint)?;
     walk.swapped(&tx, key)?;
     walk.unended(&tx)?;
+    walk.found.approved_twice = approved_twice(&tx)?;
     let cut_from = walk.tail(&tx, checkpoint, head, last)?;
     Ok(walk.finish(cut_from))
 }
@@ -318,6 +321,17 @@ impl Walk {
             ..self.found
         }
     }
+}
+
+/// Calls by their approvals, of which each lets one pass. The rows are covered by the chain like any other; what is looked
+/// for is a record that was put back while the row that tells of its use was away.
+fn approved_twice(conn: &Connection) -> Result<Vec<i64>, LedgerError> {
+    let mut statement = conn.prepare(
+        "SELECT seq FROM (SELECT seq, row_number() OVER (PARTITION BY substr(note, 1, ?1) ORDER BY seq) AS place \
+         FROM calls WHERE decision = 'approved' AND note LIKE 'approval %') WHERE place > 1 ORDER BY seq",
+    )?;
+    let rows = statement.query_map([approvals::NOTE], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// What an entry covers of its row.

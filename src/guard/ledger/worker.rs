@@ -57,6 +57,7 @@ pub(super) enum Job {
         row: Box<Row>,
         asks: Vec<Ask>,
         approved: Option<Granted>,
+        undoes: Option<String>,
         ledger: Ledger,
         started: Instant,
         reply: Reply<Admission>,
@@ -70,7 +71,7 @@ pub(super) enum Job {
     /// List what waits for a person.
     Approvals { reply: Reply<Vec<Approvable>> },
     /// Say what the owner says.
-    Decide { id: String, approve: bool, reply: Reply<Option<Approvable>> },
+    Decide { id: String, approve: bool, by: String, reply: Reply<Option<Approvable>> },
     /// Write a row that takes nothing, and forget the question that ends with it.
     Note { row: Box<Row>, closes: Option<String>, reply: Option<Reply<()>> },
     /// Complete a row.
@@ -136,13 +137,13 @@ fn refused(store: &mut Store, floods: &Floods, row: Box<Row>, closes: Option<&st
 
 fn serve(store: &mut Store, floods: &Floods, job: Job) {
     match job {
-        Job::Admit { mut row, asks, approved, ledger, started, reply } => {
+        Job::Admit { mut row, asks, approved, undoes, ledger, started, reply } => {
             if !reply.is_waited_for() {
                 let ended = approved.as_ref().filter(|granted| granted.ends_with_call());
                 return give_up(store, *row, ended.map(|granted| granted.id.as_str()), reply.unheard());
             }
             let kind = row.kind;
-            let judged = store.admit(&mut row, &asks, approved.as_ref(), kind != Some(Kind::Read));
+            let judged = store.admit(&mut row, &asks, approved.as_ref(), undoes.as_deref(), kind != Some(Kind::Read));
             let admission = judged.and_then(|judged| match judged {
                 Judged::Passed { seq, takes } => Ok(Admission::Passed(Entry {
                     ledger,
@@ -159,6 +160,7 @@ fn serve(store: &mut Store, floods: &Floods, job: Job) {
                     Ok(Admission::Over { limit, over })
                 }
                 Judged::NotApproved => Ok(Admission::NotApproved),
+                Judged::Undone(undoing) => Ok(Admission::Undone(undoing)),
             });
             // An entry that finds no one waiting settles itself when it is dropped here.
             drop(reply.answer.send(admission));
@@ -188,9 +190,9 @@ fn serve(store: &mut Store, floods: &Floods, job: Job) {
             }
         }
         Job::Approvals { reply } => drop(reply.answer.send(store.approvals())),
-        Job::Decide { id, approve, reply } => {
+        Job::Decide { id, approve, by, reply } => {
             if reply.is_waited_for() {
-                drop(reply.answer.send(store.decide(&id, approve)));
+                drop(reply.answer.send(store.decide(&id, approve, &by)));
             }
         }
         Job::Note { row, closes, reply } => answer(reply, store.insert(&row, closes.as_deref())),

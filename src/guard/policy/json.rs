@@ -83,7 +83,7 @@ impl Parser<'_> {
             }
             let value = self.value(depth + 1)?;
             if entries.iter().any(|entry| entry.key == key) {
-                self.faults.push(Fault { at: span, message: "duplicate key".to_owned() });
+                self.faults.push(Fault { at: span, message: format!("duplicate key `{key}`") });
             } else {
                 entries.push(Entry { key, span, value });
             }

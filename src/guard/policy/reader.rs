@@ -270,6 +270,7 @@ impl<'a> Reader<'a> {
     fn unknown(&mut self, span: Range<usize>, at: &str, what: &str, name: &str, names: &[&str]) {
         let hint = match nearest(name, names) {
             Some(near) => format!("; did you mean `{near}`?"),
+            None if names.is_empty() => "; there is none here".to_owned(),
             None if names.len() <= 20 => format!("; it is one of {}", names.join(", ")),
             None => String::new(),
         };

@@ -141,7 +141,10 @@ fn what_no_table_may_hold_is_refused_wherever_it_stands() {
 #[test]
 fn text_that_is_no_toml_is_refused_with_its_lines() {
     let found = faults("version = \"1\"\nversion = \"1\"\ndefault = \n[tools\n");
-    assert!(found.iter().any(|fault| fault.starts_with("line 2,") && fault.contains("duplicate key")), "{found:?}");
+    assert!(
+        found.iter().any(|fault| fault.starts_with("line 2,") && fault.contains("duplicate key `version`")),
+        "{found:?}"
+    );
     assert!(found.iter().any(|fault| fault.starts_with("line 3,")), "{found:?}");
     assert!(found.iter().any(|fault| fault.starts_with("line 4,")), "{found:?}");
     assert!(faults("").iter().any(|fault| fault.contains("`version` is missing")));

@@ -43,6 +43,9 @@ pub(super) struct Fault {
     pub(super) message: String,
 }
 
+/// What TOML's parser says of a key that comes twice, without naming it.
+const DUPLICATE: &str = "duplicate key";
+
 /// Reads a text: JSON where it begins with a brace, which no TOML does.
 pub(super) fn read(text: &str) -> (Written, Vec<Fault>) {
     if is_json(text) { json::read(text) } else { read_toml(text) }
@@ -55,10 +58,15 @@ pub(super) fn is_json(text: &str) -> bool {
 
 fn read_toml(text: &str) -> (Written, Vec<Fault>) {
     let (tree, errors) = DeTable::parse_recoverable(text);
-    let faults = errors
-        .into_iter()
-        .map(|error| Fault { at: error.span().unwrap_or(0..0), message: error.message().to_owned() })
-        .collect();
+    let fault = |error: toml::de::Error| {
+        let at = error.span().unwrap_or(0..0);
+        let message = match (error.message(), text.get(at.clone())) {
+            (DUPLICATE, Some(key)) if !key.is_empty() => format!("{DUPLICATE} `{}`", key.trim_matches(['"', '\''])),
+            (message, _) => message.to_owned(),
+        };
+        Fault { at, message }
+    };
+    let faults = errors.into_iter().map(fault).collect();
     // The table as a whole stands at the beginning, wherever its first key is.
     (Written { span: 0..0, value: table(tree.get_ref()) }, faults)
 }

@@ -193,10 +193,10 @@ impl SeriesArgs {
     }
 
     /// Whether a season will be looked for. What depends on its episodes counts as if it were.
-    fn monitors_season(&self, number: i64, last: i64) -> bool {
+    fn monitors_season(&self, number: i64, (first, last): (i64, i64)) -> bool {
         match self.monitor_type {
             MonitorType::None => false,
-            MonitorType::FirstSeason | MonitorType::Pilot => number == 1,
+            MonitorType::FirstSeason | MonitorType::Pilot => number == first,
             MonitorType::LastSeason | MonitorType::LatestSeason => number == last,
             MonitorType::MonitorSpecials => true,
             _ => number > 0,
@@ -205,8 +205,9 @@ impl SeriesArgs {
 
     fn seasons(&self, title: &Title) -> Vec<(i64, bool)> {
         let numbers = || title.seasons.iter().filter_map(|season| season.season_number);
-        let last = numbers().max().unwrap_or(0);
-        numbers().map(|number| (number, self.monitored && self.monitors_season(number, last))).collect()
+        // Some series number their seasons by years.
+        let ends = (numbers().filter(|number| *number > 0).min().unwrap_or(1), numbers().max().unwrap_or(0));
+        numbers().map(|number| (number, self.monitored && self.monitors_season(number, ends))).collect()
     }
 }
 
@@ -333,6 +334,12 @@ mod tests {
             assert_eq!(seasons.len(), 4, "season 0 is one, and one without a number is none");
             assert_eq!(args.monitors(&title()), monitored.len() as u64);
         }
+        let years: Title = serde_json::from_value(
+            json!({"seasons": [{"seasonNumber": 2004}, {"seasonNumber": 0}, {"seasonNumber": 2003}]}),
+        )
+        .unwrap();
+        let seasons = args(json!({"tvdbId": 1, "monitorType": "pilot"})).seasons(&years);
+        assert_eq!(seasons, [(2004, false), (0, false), (2003, true)], "the first one has no number 1");
         let off = args(json!({"tvdbId": 1, "monitored": false}));
         assert_eq!(off.monitors(&title()), 0);
     }

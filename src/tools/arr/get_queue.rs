@@ -205,6 +205,16 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_other_programs_are_not_passed_on() {
+        let row = row(json!({
+            "errorMessage": "no answer from http://sab/api?apikey=CANARY",
+            "statusMessages": [{"title": "R", "messages": ["http://u:CANARY@indexer/ is down"]}],
+        }));
+        assert_eq!(row["errorMessage"], "no answer from http://sab/api?apikey=[hidden]");
+        assert_eq!(row["statusMessages"], json!(["R: http://[hidden]@indexer/ is down"]));
+    }
+
+    #[test]
     fn remarks_are_lines_and_season_0_stays() {
         let row = row(json!({
             "title": "R", "seasonNumber": 0, "errorMessage": "broken",

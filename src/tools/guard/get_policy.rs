@@ -1,5 +1,5 @@
 use crate::{
-    guard::{AttemptsRule, LimitAccount, Read, ToolAccount, Unit},
+    guard::{Action, AttemptsRule, FOR_OWNER, IN_CLIENT, LimitAccount, Person, Read, ToolAccount, Unit, Way},
     tools::{self, Tool, call::Call, error::ToolError},
 };
 use schemars::JsonSchema;
@@ -30,6 +30,9 @@ pub(super) struct Out {
     /// The gate that counts every call, refused ones too, for each kind of tool by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempts: Option<Attempts>,
+    /// How a person approves the calls of those tools that ask.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    approvals: Vec<ApprovalRow>,
     /// The tools that are listed to this client, by group.
     tools: Vec<ToolRow>,
     /// How far the ledger of all calls goes.
@@ -68,6 +71,15 @@ struct Attempts {
     burst: u32,
 }
 
+/// A way of approving calls.
+#[derive(Serialize, JsonSchema)]
+struct ApprovalRow {
+    /// client, terminal or command.
+    by: &'static str,
+    /// What happens, and what the person has to do.
+    how: String,
+}
+
 /// A tool and what becomes of its calls.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -80,6 +92,9 @@ struct ToolRow {
     service: String,
     /// allow; ask, where a person approves each call; or deny.
     action: String,
+    /// Where it asks, how: client, terminal or command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approved_by: Option<&'static str>,
     /// How many calls the limits leave it now. Absent where nothing limits its calls.
     #[serde(skip_serializing_if = "Option::is_none")]
     calls_left: Option<u64>,
@@ -172,6 +187,9 @@ impl Tool for GetPolicy {
             return Err(ToolError::argument("tool", "is no tool of this server; leave it out to see all"));
         }
         let standing = &account.standing;
+        let person = &call.caller().person;
+        let tools: Vec<_> = account.tools.into_iter().map(|tool| ToolRow::of(tool, person, wanted.is_some())).collect();
+        let occurs = |by: &&str| tools.iter().any(|tool| tool.approved_by == Some(*by));
         Ok(Out {
             policy: PolicyInForce {
                 source: standing.source.to_string(),
@@ -183,7 +201,8 @@ impl Tool for GetPolicy {
             },
             grant: account.grant.to_string(),
             attempts: account.attempts.map(Attempts::from),
-            tools: account.tools.into_iter().map(|tool| ToolRow::of(tool, wanted.is_some())).collect(),
+            approvals: [CLIENT, TERMINAL, COMMAND].into_iter().filter(occurs).map(ApprovalRow::of).collect(),
+            tools,
             ledger: LedgerHead { entries: account.chain.entries, head: account.chain.code },
         })
     }
@@ -195,8 +214,43 @@ impl From<AttemptsRule> for Attempts {
     }
 }
 
+/// Its client asks its user.
+const CLIENT: &str = "client";
+/// Whoever sits at the terminal is asked there.
+const TERMINAL: &str = "terminal";
+/// The owner has to run a command.
+const COMMAND: &str = "command";
+
+/// How a call of the tool would be approved, by the same words as when it comes.
+fn approved_by(tool: &ToolAccount, person: &Person) -> Option<&'static str> {
+    (tool.action == Action::Ask).then(|| match (person.way(tool.approval), person) {
+        (Way::Owner, _) => COMMAND,
+        (_, Person::Present(ask)) if ask.is_owner() => TERMINAL,
+        _ => CLIENT,
+    })
+}
+
+impl ApprovalRow {
+    fn of(by: &'static str) -> Self {
+        let how = match by {
+            CLIENT => format!(
+                "call the tool: the client shows its user what it would do, and there are {} seconds to say yes",
+                IN_CLIENT.as_secs()
+            ),
+            TERMINAL => "call the tool: whoever sits at the terminal is asked there".to_owned(),
+            _ => format!(
+                "call the tool: it is refused with an approvalId, which the owner of this server can approve within {} \
+                 minutes with `plex-mcp approve ID`; then make the same call again",
+                FOR_OWNER.as_secs() / 60
+            ),
+        };
+        Self { by, how }
+    }
+}
+
 impl ToolRow {
-    fn of(tool: ToolAccount, in_full: bool) -> Self {
+    fn of(tool: ToolAccount, person: &Person, in_full: bool) -> Self {
+        let approved_by = approved_by(&tool, person);
         let on_calls = || tool.limits.iter().filter(|left| left.limit.unit == Unit::Calls);
         let calls_left = on_calls().map(|left| left.left).min();
         // A call has to fit all limits, so the one that waits longest decides.
@@ -207,6 +261,7 @@ impl ToolRow {
             kind: tool.subject.kind.to_string(),
             service: tool.subject.service.to_string(),
             action: tool.action.to_string(),
+            approved_by,
             calls_left,
             more_in_seconds: wait.filter(|_| !never).map(seconds),
             condition_count: tool.conditions.len(),

@@ -3,7 +3,7 @@ mod playlists;
 mod watched;
 
 use crate::{
-    guard::{Destroy, Outcome, Row},
+    guard::{Destroy, LONGEST_UNDO, Outcome, Row},
     tools::{
         Tool,
         call::Call,
@@ -80,7 +80,7 @@ struct Undo {
 impl Tool for UndoChange {
     const NAME: &'static str = "undo_change";
     const TITLE: &'static str = "Undo a change";
-    const TIME_LIMIT: Duration = Duration::from_secs(600);
+    const TIME_LIMIT: Duration = LONGEST_UNDO;
     type Effect = Destroy;
     type Args = Args;
     type Out = Out;
@@ -122,8 +122,8 @@ async fn recall(call: &Call<'_, Destroy>, id: &str) -> Result<(Row, Kept), ToolE
     let Some(found) = call.recall(id).await? else {
         return Err(ToolError::argument("callId", "names no change that this client made"));
     };
-    if let Some(by) = found.undone_by {
-        return Err(not(format!("it was undone already, by {by}")));
+    if let Some(undoing) = found.undoing {
+        return Err(not(undoing.reason()));
     }
     let row = found.row;
     let Some(before) = &row.before else {

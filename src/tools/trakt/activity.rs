@@ -1,11 +1,20 @@
 //! What goes on for Trakt beyond single calls: the sync that runs and the last one, and who is being followed.
 
 use super::follower::FollowerState;
-use crate::{export::job::Progress, guard::Effect, tools::call::Call};
+use crate::{
+    export::job::Progress,
+    guard::Effect,
+    tools::{call::Call, error::ToolError},
+    trakt::{error::TraktError, http::Trakt, sign_in::Locked},
+};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 use tokio_util::sync::CancellationToken;
 
 /// What goes on.
@@ -83,6 +92,31 @@ pub(crate) struct Running<'a> {
     id: String,
     /// What was done in earlier parts of the work, and in this one.
     done: Mutex<(u64, u64)>,
+}
+
+/// The lock's name.
+const LOCK: &str = "sync";
+/// How long another process that syncs is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The sole right of all processes to bring one side up to the other. Two that both look first and then write would both
+/// write.
+pub(super) async fn alone(trakt: &Trakt) -> Result<Locked, ToolError> {
+    let lock = trakt.account().file().lock_named(LOCK, "waiting for another sync", LOCK_PATIENCE).await;
+    lock.map_err(|error| match &error {
+        TraktError::File { cause, .. } if cause.kind() == io::ErrorKind::TimedOut => another_runs(),
+        _ => error.into(),
+    })
+}
+
+/// Whether another process has that right now.
+pub(super) async fn runs_elsewhere<E: Effect>(call: &Call<'_, E>) -> bool {
+    call.trakt().await.is_ok_and(|trakt| trakt.account().file().is_locked(LOCK))
+}
+
+/// The error of a sync that has to wait for another.
+pub(super) fn another_runs() -> ToolError {
+    ToolError::Running("another sync with Trakt is running: trakt_get_sync_status shows how far it is".to_owned())
 }
 
 fn now() -> String {

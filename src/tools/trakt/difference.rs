@@ -34,6 +34,15 @@ pub(super) struct Differs {
     pub(super) plays: Option<i64>,
     /// When last, in seconds since 1970, on the side that has it.
     pub(super) last: Option<i64>,
+    /// What Trakt takes it for; none where Trakt does not have it.
+    thing: Option<Thing>,
+}
+
+/// A film or an episode that Trakt has: the place of the film; or that of the show, with season and number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Thing {
+    Movie(usize),
+    Episode(usize, i64, i64),
 }
 
 /// Which side has watched it.
@@ -53,7 +62,7 @@ pub(super) enum Side {
 #[derive(Debug, Default)]
 pub(super) struct Difference {
     pub(super) rows: Vec<Differs>,
-    /// Films and episodes that both have watched.
+    /// Films and episodes that both have watched, each copy counted.
     pub(super) both: u64,
     /// Films and episodes of Plex's that have no ids.
     pub(super) without_ids: u64,
@@ -76,8 +85,10 @@ pub(super) struct Theirs {
     show_names: HashMap<String, usize>,
     /// Place of the show, season and number, to plays and the time of the last one.
     episodes: HashMap<(usize, i64, i64), Plays>,
-    met_movies: HashSet<usize>,
-    met_episodes: HashSet<(usize, i64, i64)>,
+    /// What Plex has of it, and of which it has watched a copy, or half of one.
+    met: HashSet<Thing>,
+    watched: HashSet<Thing>,
+    begun: HashSet<Thing>,
 }
 
 impl Theirs {
@@ -100,19 +111,18 @@ impl Theirs {
     }
 
     /// Whether Trakt has watched it, and how often and when last. What can't be told is not there.
-    fn find(&mut self, what: &What) -> Option<Plays> {
+    fn find(&self, what: &What) -> Option<(Thing, Plays)> {
         let by = |names: &HashMap<String, usize>, ids: &Ids| ids.names().find_map(|name| names.get(&name).copied());
         match what {
             What::Movie(ids) => {
                 let place = by(&self.movie_names, ids)?;
-                self.met_movies.insert(place);
-                self.movies.get(place).map(|movie| (movie.plays, movie.last_watched_at))
+                let movie = self.movies.get(place)?;
+                Some((Thing::Movie(place), (movie.plays, movie.last_watched_at)))
             }
             What::Episode { show, season, number } => {
-                let key = (by(&self.show_names, show)?, *season, *number);
-                let found = self.episodes.get(&key).copied()?;
-                self.met_episodes.insert(key);
-                Some(found)
+                let place = by(&self.show_names, show)?;
+                let plays = self.episodes.get(&(place, *season, *number)).copied()?;
+                Some((Thing::Episode(place, *season, *number), plays))
             }
             // Trakt's watched list has no ids of episodes.
             What::LoneEpisode(_) => None,
@@ -130,35 +140,59 @@ impl Theirs {
         };
         let watched = item.view_count.is_some_and(|count| count > 0);
         let theirs = self.find(&told);
+        let thing = theirs.map(|(thing, _)| thing);
+        self.met.extend(thing);
         let (side, (plays, last)) = match (watched, theirs) {
-            (true, Some(_)) => {
+            (true, Some((thing, _))) => {
+                self.watched.insert(thing);
                 difference.both += 1;
                 return;
             }
             (false, None) => return,
             (true, None) => (Side::Plex, (item.view_count, item.last_viewed_at)),
-            (false, Some(said)) if item.view_offset.is_some() => (Side::InProgress, said),
-            (false, Some(said)) => (Side::Trakt, said),
+            (false, Some((thing, said))) if item.view_offset.is_some() => {
+                self.begun.insert(thing);
+                (Side::InProgress, said)
+            }
+            (false, Some((_, said))) => (Side::Trakt, said),
         };
         let kind = if matches!(told, What::Movie(_)) { "movie" } else { "episode" };
         let rating_key = item.rating_key.clone();
-        difference.rows.push(Differs { side, kind, title: title_of(item), rating_key, plays, last });
+        difference.rows.push(Differs { side, kind, title: title_of(item), rating_key, plays, last, thing });
     }
 
-    /// What nothing of Plex's was.
-    fn unmet(self, difference: &mut Difference) {
+    /// Once all of Plex's items were met: a further copy of what Plex has watched in one of them is no difference, and one of
+    /// what it is in the middle of is left alone with it. Adds what nothing of Plex's was.
+    fn finish(self, difference: &mut Difference) {
+        let rows = difference.rows.len();
+        let is_in = |things: &HashSet<Thing>, row: &Differs| row.thing.is_some_and(|thing| things.contains(&thing));
+        difference.rows.retain(|row| row.side != Side::Trakt || !is_in(&self.watched, row));
+        difference.both += (rows - difference.rows.len()) as u64;
+        for row in difference.rows.iter_mut().filter(|row| row.side == Side::Trakt && is_in(&self.begun, row)) {
+            row.side = Side::InProgress;
+        }
         difference.movies = self.movies.len() as u64;
         difference.shows = self.shows.len() as u64;
         difference.episodes = self.episodes.len() as u64;
         difference.shows_without_episodes = self.shows.iter().filter(|show| show.seasons.is_empty()).count() as u64;
-        let row =
-            |kind, title, plays, last| Differs { side: Side::NotInPlex, kind, title, rating_key: None, plays, last };
-        for (_, movie) in self.movies.iter().enumerate().filter(|(place, _)| !self.met_movies.contains(place)) {
+        let row = |kind, title, plays, last| Differs {
+            side: Side::NotInPlex,
+            kind,
+            title,
+            rating_key: None,
+            plays,
+            last,
+            thing: None,
+        };
+        let unmet = |(place, _): &(usize, &WatchedMovie)| !self.met.contains(&Thing::Movie(*place));
+        for (_, movie) in self.movies.iter().enumerate().filter(unmet) {
             let title = movie.movie.title.clone().unwrap_or_else(|| "untitled".to_owned());
             let title = movie.movie.year.map_or(title.clone(), |year| format!("{title} ({year})"));
             difference.rows.push(row("movie", title, movie.plays, movie.last_watched_at));
         }
-        let mut episodes: Vec<_> = self.episodes.iter().filter(|(key, _)| !self.met_episodes.contains(key)).collect();
+        let unmet =
+            |(show, season, number): (usize, i64, i64)| !self.met.contains(&Thing::Episode(show, season, number));
+        let mut episodes: Vec<_> = self.episodes.iter().filter(|(key, _)| unmet(**key)).collect();
         episodes.sort_by_key(|(key, _)| **key);
         for ((show, season, number), (plays, last)) in episodes {
             let title = self.shows.get(*show).and_then(|show| show.show.title.as_deref()).unwrap_or("unknown show");
@@ -199,7 +233,7 @@ pub(super) async fn read<E: Effect>(
             _ => {}
         }
     }
-    theirs.unmet(&mut difference);
+    theirs.finish(&mut difference);
     difference.rows.sort_by(|a, b| (a.side, a.kind, &a.title).cmp(&(b.side, b.kind, &b.title)));
     Ok(difference)
 }
@@ -260,7 +294,7 @@ mod tests {
             seasons: vec![season(0, &[9]), season(1, &[1, 2])],
             ..WatchedShow::default()
         };
-        let mut theirs = Theirs::new(vec![movie(1), movie(2), movie(3)], vec![show]);
+        let mut theirs = Theirs::new(vec![movie(1), movie(2), movie(3), movie(4)], vec![show]);
         let shows = HashMap::from([("50".to_owned(), Item { guids: guids("tmdb://100"), ..Item::default() })]);
         let item = |kind: &str, key: &str, id: &str, views: i64| Item {
             kind: Some(kind.into()),
@@ -279,7 +313,9 @@ mod tests {
         let mut difference = Difference::default();
         for item in [
             item("movie", "both", "tmdb://1", 1),
-            item("movie", "theirs", "tmdb://2", 0),
+            item("movie", "theirs", "tmdb://4", 0),
+            item("movie", "copy of begun", "tmdb://2", 0),
+            item("movie", "copy of both", "tmdb://1", 0),
             Item { view_offset: Some(5), ..item("movie", "begun", "tmdb://2", 0) },
             item("movie", "ours", "tmdb://9", 3),
             item("movie", "neither", "tmdb://8", 0),
@@ -290,13 +326,14 @@ mod tests {
         ] {
             theirs.meet(&mut difference, &item, &shows);
         }
-        theirs.unmet(&mut difference);
+        theirs.finish(&mut difference);
         let rows: Vec<_> =
             difference.rows.iter().map(|row| (row.side, row.rating_key.as_deref().unwrap_or(&row.title))).collect();
         assert_eq!(
             rows,
             [
                 (Side::Trakt, "theirs"),
+                (Side::InProgress, "copy of begun"),
                 (Side::InProgress, "begun"),
                 (Side::Plex, "ours"),
                 (Side::Trakt, "special"),
@@ -305,6 +342,6 @@ mod tests {
                 (Side::NotInPlex, "Work 100 S01E02"),
             ]
         );
-        assert_eq!((difference.both, difference.without_ids), (2, 1));
+        assert_eq!((difference.both, difference.without_ids), (3, 1), "what one copy of was watched is watched");
     }
 }

@@ -21,8 +21,8 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// The most looks that are let pass after a failure before the next try.
-const LONGEST_PAUSE: u32 = 30;
+/// How long, at most, looks are let pass after failures before the next try.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// Somebody whose plays are followed.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
@@ -110,7 +110,7 @@ impl Task {
                     Ok(true) => failures = 0,
                     Ok(false) => {
                         failures = failures.saturating_add(1);
-                        pause = 2_u32.saturating_pow(failures.min(5)).min(LONGEST_PAUSE);
+                        pause = looks_to_pass(failures, interval);
                     }
                     Err(Ended) => {
                         self.note(|state| state.ended = true);
@@ -149,7 +149,11 @@ impl Task {
                     if ended {
                         return Err(Ended);
                     }
-                    well = false;
+                    if is_of_the_item(&error) {
+                        self.following.refused(&due);
+                    } else {
+                        well = false;
+                    }
                 }
             }
         }
@@ -157,10 +161,11 @@ impl Task {
         let row =
             |(key, progress, paused): (&str, f64, bool)| WatchingRow { rating_key: key.to_owned(), progress, paused };
         let watching: Vec<WatchingRow> = watching.map(row).collect();
+        let clear = well && !self.following.any_refused();
         self.note(|state| {
             state.watching = watching;
             state.last_look = Some(time());
-            if well {
+            if clear {
                 state.error = None;
             }
         });
@@ -200,6 +205,17 @@ impl Task {
     }
 }
 
+/// How many looks are let pass after so many failures in a row.
+fn looks_to_pass(failures: u32, interval: Duration) -> u32 {
+    let most = LONGEST_PAUSE.as_secs() / interval.as_secs().max(1);
+    2_u32.saturating_pow(failures.min(5)).min(u32::try_from(most).unwrap_or(u32::MAX)).max(1)
+}
+
+/// Whether Trakt can't be told of this item, now or later: it has no ids, or Trakt does not know it.
+fn is_of_the_item(error: &ToolError) -> bool {
+    matches!(error.code(), "invalid_argument" | "not_found")
+}
+
 /// How far a play of an item is, in per cent; none where its length is not known.
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of a film")]
 pub(super) fn progress(item: &Item) -> Option<f64> {
@@ -209,4 +225,16 @@ pub(super) fn progress(item: &Item) -> Option<f64> {
 
 fn time() -> String {
     Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_some_minutes_however_far_apart_looks_are() {
+        for (failures, seconds, looks) in [(1, 10, 2), (3, 10, 8), (99, 10, 30), (99, 60, 5), (99, 1, 32)] {
+            assert_eq!(looks_to_pass(failures, Duration::from_secs(seconds)), looks, "{failures} {seconds}");
+        }
+    }
 }

@@ -16,6 +16,7 @@ use crate::{
         missing::PlexPlay,
     },
 };
+use jiff::Timestamp;
 use std::collections::{BTreeSet, HashMap};
 
 /// Items that are looked up before progress is shown again.
@@ -93,6 +94,7 @@ pub(super) async fn read<E: Effect>(
     let items = look_up(call, running, plex, &keys.iter().collect::<Vec<_>>()).await?;
     let shows: BTreeSet<&str> = items.values().filter_map(|item| item.grandparent_rating_key.as_deref()).collect();
     let shows = look_up(call, running, plex, &shows.into_iter().collect::<Vec<_>>()).await?;
+    let now = Timestamp::now().as_second();
     let mut plays = Plays { rows: rows.len() as u64, ..Plays::default() };
     for row in rows {
         if !is_video(&row) {
@@ -101,8 +103,10 @@ pub(super) async fn read<E: Effect>(
         }
         let item = row.item.and_then(|key| items.get(&key.to_string()));
         let skip = |reason| Skipped { title: title_of_row(&row), reason };
-        match (item, row.at) {
-            (_, None) => plays.skipped.push(skip("Plex does not say when it was played")),
+        match (item, row.at.filter(|&at| can_be(at, now))) {
+            (_, None) => {
+                plays.skipped.push(skip("Plex does not say when it was played, or gives a time that can't be"));
+            }
             (None, _) => plays.skipped.push(skip("it was deleted from Plex since, and its ids with it")),
             (Some(item), Some(at)) => match what(item, &shows) {
                 Ok(what) => {
@@ -152,6 +156,12 @@ pub(super) async fn look_up<E: Effect>(
         running.at(call, "plex", done, Some(keys.len() as u64));
     }
     Ok(found)
+}
+
+/// Whether something can have been played at that time: servers hold junk from before 1970, and from a far future. A clock
+/// may be a day ahead.
+fn can_be(at: i64, now: i64) -> bool {
+    (1..=now.saturating_add(86_400)).contains(&at)
 }
 
 fn is_video(row: &Play) -> bool {
@@ -220,6 +230,20 @@ mod tests {
 
     fn tvdb(id: i64) -> Ids {
         Ids { tvdb: Some(id), ..Ids::default() }
+    }
+
+    #[test]
+    fn times_that_cannot_be_are_none() {
+        let now = 1_790_000_000;
+        for (at, can) in [
+            (-2_082_844_800, false),
+            (0, false),
+            (99_999_999_999_999, false),
+            (now + 3_600, true),
+            (1_400_000_000, true),
+        ] {
+            assert_eq!(can_be(at, now), can, "{at}");
+        }
     }
 
     #[test]

@@ -1,34 +1,36 @@
 //! Which of the owner's ratings Trakt lacks, or has otherwise.
 
 use crate::{
-    guard::{Cleared, Effect},
+    guard::Effect,
     plex::items::{Item, MediaType, listing},
     tools::{call::Call, error::ToolError},
     trakt::{
-        error::TraktError,
-        history::Work,
         http::Trakt,
-        ids::{Found, Ids},
+        ids::Found,
         ratings::{NewRating, Rated, RatedKind, rounded},
     },
 };
+use std::collections::{HashMap, HashSet};
 
 /// Ratings that Trakt is to get.
 #[derive(Debug, Default)]
 pub(super) struct Ratings {
     pub(super) new: Vec<NewRating>,
+    /// What they are of, by each of its names.
+    names: HashSet<(RatedKind, String)>,
 }
+
+/// The account's ratings, by each name of what is rated.
+type Given = HashMap<String, i64>;
 
 /// Rows a request: the rated ones come first.
 const ROWS: u64 = 500;
-/// Ratings a request.
-const BATCH: usize = 100;
 
 /// Reads the ratings of both sides and compares them.
 pub(super) async fn missing<E: Effect>(call: &Call<'_, E>, trakt: &Trakt) -> Result<Ratings, ToolError> {
     let plex = call.plex().await?;
     let mut ratings = Ratings::default();
-    let (films, shows) = (trakt.movie_ratings().await?, trakt.show_ratings().await?);
+    let (films, shows) = (given(&trakt.movie_ratings().await?), given(&trakt.show_ratings().await?));
     for section in plex.sections().await? {
         let (kind, media_type, theirs) = match section.kind.as_deref() {
             Some("movie") => (RatedKind::Movie, MediaType::Movie, &films),
@@ -51,35 +53,36 @@ pub(super) async fn missing<E: Effect>(call: &Call<'_, E>, trakt: &Trakt) -> Res
     Ok(ratings)
 }
 
+fn given(rated: &[Rated]) -> Given {
+    let mut given = Given::new();
+    for rated in rated {
+        if let (Some(rating), Some(work)) = (rated.rating, rated.movie.as_ref().or(rated.show.as_ref())) {
+            given.extend(work.ids.names().map(|name| (name, rating)));
+        }
+    }
+    given
+}
+
 impl Ratings {
-    fn consider(&mut self, what: RatedKind, item: &Item, theirs: &[Rated]) {
+    fn consider(&mut self, what: RatedKind, item: &Item, theirs: &Given) {
         let Some(rating) = rounded(item.user_rating) else { return };
         let ids = Found::of(item.guid.as_deref(), &item.guids).own;
-        let same = |other: &Ids| other.shares_one_with(&ids);
-        let is_known = ids.is_empty() || self.new.iter().any(|new| new.what == what && same(&new.ids));
-        let has = |rated: &Rated| {
-            let work: Option<&Work> = if what == RatedKind::Movie { rated.movie.as_ref() } else { rated.show.as_ref() };
-            rated.rating == Some(rating) && work.is_some_and(|work| same(&work.ids))
-        };
-        if !is_known && !theirs.iter().any(has) {
+        let is_there = ids.names().any(|name| theirs.get(&name) == Some(&rating));
+        let is_known = ids.names().any(|name| self.names.contains(&(what, name)));
+        if !ids.is_empty() && !is_there && !is_known {
+            self.names.extend(ids.names().map(|name| (what, name)));
             self.new.push(NewRating { what, ids, rating });
         }
     }
 }
 
-/// Sends ratings; how many Trakt took.
-pub(super) async fn send(trakt: &Trakt, cleared: &Cleared<'_>, ratings: &[NewRating]) -> Result<u64, TraktError> {
-    let mut taken = 0;
-    for batch in ratings.chunks(BATCH) {
-        taken += trakt.rate(cleared, batch).await?;
-    }
-    Ok(taken)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plex::items::Guid;
+    use crate::{
+        plex::items::Guid,
+        trakt::{history::Work, ids::Ids},
+    };
 
     #[test]
     fn ratings_are_the_users_own_once_a_film_and_where_trakt_has_another() {
@@ -95,7 +98,7 @@ mod tests {
             movie: Some(Work { ids: Ids { tmdb: Some(id), ..Ids::default() }, ..Work::default() }),
             ..Rated::default()
         };
-        let theirs = [rated(1, 8), rated(2, 3)];
+        let theirs = given(&[rated(1, 8), rated(2, 3)]);
         let mut ratings = Ratings::default();
         for item in [
             film("1", Some(7.599_999_9)),

@@ -18,7 +18,7 @@ pub(super) struct TraktCompleteAuth;
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Args {
-    /// The code that Trakt showed at the end of the flow with a page of its own. Leave it out after `trakt_authenticate`.
+    /// The code that Trakt showed at the end of the flow with a page of its own. Not needed after `trakt_authenticate`.
     #[schemars(length(min = 1, max = 500))]
     code: Option<String>,
     /// The most seconds to wait in this call.
@@ -69,7 +69,12 @@ impl Tool for TraktCompleteAuth {
         let trakt = call.trakt().await?;
         let plan = Plan { summary: "Keep a sign-in to Trakt on this machine".into(), ..Plan::default() };
         call.clear(plan).await?;
-        if let Some(code) = &args.code {
+        let pending = trakt.account().kept()?.pending;
+        // The code that the person enters is often given here, too; Trakt has it from the page.
+        let is_entered = |code: &&String| {
+            pending.as_ref().is_some_and(|pending| pending.user_code.eq_ignore_ascii_case(code.trim()))
+        };
+        if let Some(code) = args.code.as_ref().filter(|code| !is_entered(code)) {
             trakt.account().exchange(&trakt, code.trim()).await?;
             return Ok(done(&trakt).await);
         }

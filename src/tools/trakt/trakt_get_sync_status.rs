@@ -1,4 +1,7 @@
-use super::{activity::SyncRow, follower::FollowerState};
+use super::{
+    activity::{SyncRow, runs_elsewhere},
+    follower::FollowerState,
+};
 use crate::{
     guard::{Read, Service},
     tools::{Tool, call::Call, error::ToolError},
@@ -21,7 +24,7 @@ pub(super) struct Args {}
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Out {
-    /// Whether a sync that changes something is running.
+    /// Whether a sync that changes something is running, here or in another process of this machine.
     sync_in_progress: bool,
     /// Its name.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,12 +57,14 @@ impl Tool for TraktGetSyncStatus {
             .map(|follower| follower.state.lock().unwrap_or_else(PoisonError::into_inner).clone())
             .collect();
         let changing = running.iter().find(|sync| !sync.dry_run());
+        let elsewhere = changing.is_none() && runs_elsewhere(call).await;
         let summary = match (changing, followers.len()) {
             (Some(_), _) => "A sync is running.".to_owned(),
+            (None, _) if elsewhere => "A sync is running in another process of this machine.".to_owned(),
             (None, 0) => "No sync is running, and nobody is followed.".to_owned(),
             (None, count) => format!("No sync is running; {count} followed."),
         };
         let sync_id = changing.map(|sync| sync.sync_id().to_owned());
-        Ok(Out { sync_in_progress: changing.is_some(), sync_id, summary, running, last, followers })
+        Ok(Out { sync_in_progress: elsewhere || changing.is_some(), sync_id, summary, running, last, followers })
     }
 }

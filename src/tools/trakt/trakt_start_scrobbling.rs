@@ -42,7 +42,8 @@ pub(super) struct Args {
     /// The item's type, where it is to be checked.
     #[serde(rename = "type")]
     kind: Option<Kind>,
-    /// How far it is, in per cent. Without it where Plex says that the play stands.
+    /// How far it is, in per cent. Without it where Plex says that the play stands; needed for pause and stop where Plex
+    /// keeps no place.
     #[schemars(range(min = 0, max = 100))]
     progress: Option<f64>,
     /// Not needed: Plex knows the length.
@@ -172,8 +173,10 @@ async fn scrobble(call: &Call<'_, Write>, args: &Args, step: Step) -> Result<Out
     if args.kind.is_some_and(|asked| asked != kind) {
         return Err(ToolError::argument("type", format!("does not fit: the item is of the type {}", kind.as_str())));
     }
-    let Some(at) = args.progress.or_else(|| progress(&item)) else {
-        return Err(ToolError::argument("progress", "is required: Plex does not know how long the item is"));
+    // Plex forgets the place of what was watched to its end, which is not the same as 0.
+    let placed = step == Step::Start || item.view_offset.is_some();
+    let Some(at) = args.progress.or_else(|| progress(&item).filter(|_| placed)) else {
+        return Err(ToolError::argument("progress", "is required: Plex does not know how far the item is"));
     };
     let show = match (kind, item.grandparent_rating_key.as_deref()) {
         (Kind::Episode, Some(show)) => plex.items_by_text(&[show]).await?.pop(),

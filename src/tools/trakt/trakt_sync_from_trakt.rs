@@ -1,5 +1,5 @@
 use super::{
-    activity::Running,
+    activity::{Running, alone, another_runs},
     difference::{self, Difference, Differs, Side, Theirs},
 };
 use crate::{
@@ -9,6 +9,7 @@ use crate::{
         items::{Item, Window},
     },
     tools::{Tool, call::Call, change::facts, error::ToolError, listing::Paging},
+    trakt::{error::TraktError, marks::Marks},
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -17,9 +18,9 @@ use std::time::{Duration, Instant};
 
 /// Compare what is watched on Trakt with what is watched on the Plex server by the token's account: what only Trakt has,
 /// what only Plex has, and what Trakt has that is not on the server. Nothing is changed without apply: true, which marks in
-/// Plex as watched what Trakt has and Plex has not; what is watched or half watched there is left as it is. A call that
-/// only compares needs no approval and takes nothing from the limits on items, though the policy counts the tool among
-/// those that write.
+/// Plex as watched what Trakt has and Plex has not; what is watched or half watched there, in whatever copy, is left as it
+/// is, and `trakt_sync_to_trakt` does not take a mark for a play. A call that only compares needs no approval and takes
+/// nothing from the limits on items, though the policy counts the tool among those that write.
 #[derive(JsonSchema)]
 pub(super) struct TraktSyncFromTrakt;
 
@@ -172,11 +173,8 @@ impl Tool for TraktSyncFromTrakt {
 
     async fn run(call: &Call<'_, Write>, args: Args) -> Result<Out, ToolError> {
         let trakt = call.trakt().await?;
-        let running = call.activity().begin("from_trakt", !args.apply).ok_or_else(|| {
-            ToolError::Running(
-                "another sync with Trakt is running: trakt_get_sync_status shows how far it is".to_owned(),
-            )
-        })?;
+        let running = call.activity().begin("from_trakt", !args.apply).ok_or_else(another_runs)?;
+        let alone = if args.apply { Some(alone(&trakt).await?) } else { None };
         running.at(call, "trakt", 0, None);
         let theirs = Theirs::new(trakt.watched_movies().await?, trakt.watched_shows().await?);
         let difference = difference::read(call, &running, theirs).await?;
@@ -187,16 +185,17 @@ impl Tool for TraktSyncFromTrakt {
             .filter_map(|row| row.rating_key.as_deref())
             .collect();
         let mut marked = Marked { left: keys.len() as u64, ..Marked::default() };
-        if args.apply && !keys.is_empty() {
-            let plan = plan(call, &difference, &keys).await?;
-            let cleared = call.clear(plan).await?;
-            marked.mark(call, &running, &cleared, &keys).await?;
-        } else {
-            call.remark(if args.apply {
-                "there was nothing to mark"
-            } else {
-                "only compared: nothing was to be changed"
-            });
+        match alone {
+            Some(alone) if !keys.is_empty() => {
+                let plan = plan(call, &difference, &keys).await?;
+                let cleared = call.clear(plan).await?;
+                let note = |due: &[&str]| {
+                    Marks::note(trakt.account().file(), &alone, &cleared, due, Timestamp::now().as_second())
+                };
+                marked.mark(call, &running, &cleared, &keys, note).await?;
+            }
+            Some(_) => call.remark("there was nothing to mark"),
+            None => call.remark("only compared: nothing was to be changed"),
         }
         running.ends(format!("{} marked as watched in Plex, {} left", marked.count, marked.left));
         Ok(told(difference, &marked, &args))
@@ -238,6 +237,7 @@ impl Marked {
         running: &Running<'_>,
         cleared: &Cleared<'_>,
         keys: &[&str],
+        note: impl Fn(&[&str]) -> Result<(), TraktError> + Sync,
     ) -> Result<(), ToolError> {
         let (plex, total) = (call.plex().await?, keys.len() as u64);
         let began = Instant::now();
@@ -258,6 +258,7 @@ impl Marked {
             let skipped = (batch.len() - due.len()) as u64;
             self.meanwhile += skipped;
             self.left -= skipped;
+            note(&due).map_err(|error| stopped(self.count, error.to_string(), false))?;
             for key in due {
                 if began.elapsed() > MARKING {
                     return Ok(());

@@ -1,5 +1,5 @@
 use super::{
-    activity::Running,
+    activity::{Running, alone, another_runs},
     plays::{self, Plays},
     ratings::{self, Ratings},
     sync_result::{MAX_TITLES, Out, PlayRow, Summary, by_reason, window},
@@ -11,7 +11,9 @@ use crate::{
         error::TraktError,
         history::{NewPlay, Viewed},
         http::Trakt,
-        missing::{Known, Missing},
+        marks::Marks,
+        missing::{Known, MOST_APART, Missing},
+        ratings::NewRating,
     },
 };
 use jiff::Timestamp;
@@ -76,8 +78,8 @@ fn default_limit() -> u64 {
 
 /// How long plays are sent in one call: many clients give a call up after a minute.
 const SENDING: Duration = Duration::from_secs(40);
-/// How long another process that syncs is waited for.
-const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+/// Ratings a request.
+const RATINGS: usize = 100;
 
 impl Tool for TraktSyncToTrakt {
     const NAME: &'static str = "trakt_sync_to_trakt";
@@ -97,29 +99,28 @@ impl Tool for TraktSyncToTrakt {
         }
         let trakt = call.trakt().await?;
         let running = call.activity().begin("to_trakt", args.dry_run).ok_or_else(another_runs)?;
-        // Two processes that both look first and send then would both send.
-        let _alone = if args.dry_run {
-            None
-        } else {
-            let lock = trakt.account().file().lock_named("sync", "waiting for another sync", LOCK_PATIENCE).await;
-            let taken = |error: TraktError| match error.code() {
-                "sign_in_file" => another_runs(),
-                _ => error.into(),
-            };
-            Some(lock.map_err(taken)?)
-        };
+        let _alone = if args.dry_run { None } else { Some(alone(&trakt).await?) };
         // Whose history it is going to be; and nothing is read for nobody.
         let user = trakt.user().await?.username.unwrap_or_else(|| "the account".to_owned());
         let plex = call.plex().await?;
         let (account, name) = plays::person(plex, args.account.as_deref()).await?;
         let since = args.days.map(|days| Timestamp::now().as_second().saturating_sub(days.saturating_mul(86_400)));
         let read = plays::read(call, &running, account, since).await?;
-        let missing = known(call, &running, &trakt).await?.compare(&read.known);
+        let mut known = known(call, &running, &trakt, since).await?;
+        // What trakt_sync_from_trakt marked in Plex came from there.
+        let marks = Marks::load(trakt.account().file())?;
+        let plays = read.known.iter().zip(&read.about);
+        for (play, _) in plays.filter(|(play, about)| marks.made(&about.rating_key, play.at)) {
+            known.add_known(play);
+        }
+        let missing = known.compare(&read.known);
         let ratings = if args.include_ratings { Some(ratings::missing(call, &trakt).await?) } else { None };
-        let sync = Sync { call, running: &running, trakt: &trakt, args: &args, read: &read, missing: &missing };
+        let ratings = ratings.as_ref();
+        let sync =
+            Sync { call, running: &running, trakt: &trakt, args: &args, read: &read, missing: &missing, ratings };
         let mut done = Done::default();
-        let plan = sync.plan(&format!("{name}'s plays"), &user, ratings.as_ref()).await?;
-        let nothing = missing.missing.is_empty() && ratings.as_ref().is_none_or(|ratings| ratings.new.is_empty());
+        let plan = sync.plan(&format!("{name}'s plays"), &user).await?;
+        let nothing = missing.missing.is_empty() && sync.new_ratings().is_empty();
         if args.dry_run || nothing {
             let preview = call.preview(&plan).await?;
             call.remark(if args.dry_run { "dry run: nothing was to be sent" } else { "Trakt lacked nothing" });
@@ -130,23 +131,25 @@ impl Tool for TraktSyncToTrakt {
         } else {
             let cleared = call.clear(plan).await?;
             sync.send(&cleared, &mut done).await?;
-            if let Some(ratings) = ratings.as_ref().filter(|_| done.sent == missing.missing.len()) {
-                done.rated = ratings::send(&trakt, &cleared, &ratings.new).await?;
+            if done.sent == missing.missing.len() {
+                sync.rate(&cleared, &mut done).await?;
             }
         }
-        Ok(sync.told(done, ratings.as_ref(), began))
+        Ok(sync.told(done, began))
     }
 }
 
-fn another_runs() -> ToolError {
-    ToolError::Running("another sync with Trakt is running: trakt_get_sync_status shows how far it is".to_owned())
-}
-
-/// Reads the account's history, page by page.
-async fn known(call: &Call<'_, Write>, running: &Running<'_>, trakt: &Trakt) -> Result<Known, ToolError> {
+/// Reads the account's history, page by page, as far back as plays of Plex's can have a counterpart.
+async fn known(
+    call: &Call<'_, Write>,
+    running: &Running<'_>,
+    trakt: &Trakt,
+    since: Option<i64>,
+) -> Result<Known, ToolError> {
     let mut known = Known::default();
     let mut read = 0;
-    for mut pages in [trakt.movie_history(), trakt.episode_history()] {
+    let since = since.map(|since| since.saturating_sub(MOST_APART));
+    for mut pages in [trakt.movie_history(since), trakt.episode_history(since)] {
         while let Some(rows) = pages.next::<Viewed>().await? {
             read += rows.len() as u64;
             for viewed in &rows {
@@ -177,6 +180,8 @@ struct Sync<'s, 'c> {
     args: &'s Args,
     read: &'s Plays,
     missing: &'s Missing,
+    /// None where they were not asked for.
+    ratings: Option<&'s Ratings>,
 }
 
 impl Sync<'_, '_> {
@@ -184,9 +189,13 @@ impl Sync<'_, '_> {
         self.read.about.get(play).map(|about| about.title.clone()).unwrap_or_default()
     }
 
-    async fn plan(&self, whose: &str, user: &str, ratings: Option<&Ratings>) -> Result<Plan, ToolError> {
+    fn new_ratings(&self) -> &[NewRating] {
+        self.ratings.map(|ratings| ratings.new.as_slice()).unwrap_or_default()
+    }
+
+    async fn plan(&self, whose: &str, user: &str) -> Result<Plan, ToolError> {
         let plays = self.missing.missing.len();
-        let rated = ratings.map_or(0, |ratings| ratings.new.len());
+        let rated = self.new_ratings().len();
         let mut seen = HashSet::new();
         let keys: Vec<&str> = self
             .missing
@@ -235,7 +244,7 @@ impl Sync<'_, '_> {
                     let unknown = answer.not_found.iter().filter_map(|&at| batch.get(at));
                     done.not_found.extend(unknown.map(|&play| self.title(play)));
                 }
-                Err(error) => return Err(self.stopped(done, &error)),
+                Err(error) => return Err(self.stopped(done, error)),
             }
             self.call.reached(done.added);
             self.running.at(self.call, "sending", done.sent as u64, Some(total as u64));
@@ -243,20 +252,38 @@ impl Sync<'_, '_> {
         Ok(())
     }
 
+    /// Sends the ratings, batch after batch.
+    async fn rate(&self, cleared: &Cleared<'_>, done: &mut Done) -> Result<(), ToolError> {
+        for batch in self.new_ratings().chunks(RATINGS) {
+            match self.trakt.rate(cleared, batch).await {
+                Ok(taken) => done.rated += taken,
+                Err(error) => return Err(self.stopped(done, error)),
+            }
+            self.call.reached(done.added + done.rated);
+        }
+        Ok(())
+    }
+
     /// The error of a sync that stops in the middle, with what was and what was not written.
-    fn stopped(&self, done: &Done, error: &TraktError) -> ToolError {
-        let total = self.missing.missing.len() as u64;
-        let summary = format!("adding {total} plays to the Trakt history");
+    fn stopped(&self, done: &Done, error: TraktError) -> ToolError {
+        let (plays, ratings) = (self.missing.missing.len() as u64, self.new_ratings().len() as u64);
+        let (written, total) = (done.added + done.rated, plays + ratings);
+        let and_ratings = if ratings > 0 { format!(" and {ratings} ratings") } else { String::new() };
+        let summary = format!("adding {plays} plays{and_ratings} to the Trakt account");
+        self.running.ends(format!("stopped after {} of {plays} plays: {error}", done.added));
+        self.call.reached(written);
         let cause = format!("{error}; another call looks at what Trakt has and goes on from there");
-        self.running.ends(format!("stopped after {} of {total} plays: {error}", done.added));
-        self.call.reached(done.added);
         if error.leaves_unknown() {
             return ToolError::Unsettled { summary, cause, change_id: None };
         }
-        ToolError::Partly { summary, done: done.added, total, cause, change_id: None }
+        if written == 0 {
+            // Nothing is there by this call, and what keeps it from being there is all there is to say.
+            return error.into();
+        }
+        ToolError::Partly { summary, done: written, total, cause, change_id: None }
     }
 
-    fn told(&self, done: Done, ratings: Option<&Ratings>, began: Instant) -> Out {
+    fn told(&self, done: Done, began: Instant) -> Out {
         let Self { read, missing, args, .. } = self;
         let total = missing.missing.len();
         let ended = if args.dry_run { 0 } else { done.sent };
@@ -271,10 +298,16 @@ impl Sync<'_, '_> {
         if done.added > sent {
             warnings.push(format!("Trakt says that it added {} plays, though {sent} were sent", done.added));
         }
-        let ratings_missing = ratings.map(|ratings| ratings.new.len() as u64);
+        let ratings_missing = self.ratings.map(|ratings| ratings.new.len() as u64);
         let remaining = (total - ended) as u64;
         if remaining > 0 && !args.dry_run {
             warnings.push("not everything fitted into this call: call again, and it goes on".to_owned());
+        }
+        let refused = ratings_missing.unwrap_or(0).saturating_sub(done.rated);
+        if refused > 0 && remaining == 0 && !args.dry_run {
+            warnings.push(format!(
+                "Trakt took {refused} ratings fewer than it was sent: it does not know what they are of"
+            ));
         }
         let copies = missing.same.iter().filter(|same| self.several_copies(same)).count() as u64;
         let (plays, paging) = Paging::fit(window(shown, args.offset, args.limit), args.offset, args.limit, |play| {

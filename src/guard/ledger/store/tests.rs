@@ -2,6 +2,7 @@
 
 mod approvals;
 mod properties;
+mod undoing;
 
 use super::*;
 use crate::guard::Ledger;
@@ -136,10 +137,10 @@ fn asks(limits: &[Arc<Limit>], grant: &str, items: u64) -> Vec<Ask> {
 }
 
 fn admit(store: &mut Store, asks: &[Ask]) -> Result<(i64, Vec<Take>), (usize, Over)> {
-    match store.admit(&mut row(), asks, None, false).unwrap() {
+    match store.admit(&mut row(), asks, None, None, false).unwrap() {
         Judged::Passed { seq, takes } => Ok((seq, takes)),
         Judged::Over { ask, over } => Err((ask, over)),
-        Judged::NotApproved => unreachable!("nothing was to be approved"),
+        Judged::NotApproved | Judged::Undone(_) => unreachable!("nothing was to be approved, or to be undone"),
     }
 }
 
@@ -305,7 +306,7 @@ fn what_is_no_ledger_is_left_as_it_is() {
 
     let place = Place::new();
     place.open().conn.pragma_update(None, "user_version", schema::VERSION + 1).unwrap();
-    assert!(matches!(open(&place), LedgerError::Newer { version: 3, .. }));
+    assert!(matches!(open(&place), LedgerError::Newer { version: 4, .. }));
 }
 
 #[cfg(unix)]
@@ -316,7 +317,7 @@ fn a_ledger_that_is_replaced_while_it_is_open_stops_counting() {
     admit(&mut store, &[]).unwrap();
     #[expect(clippy::disallowed_methods, reason = "the test plays the one who moves the ledger")]
     std::fs::rename(place.path(), place.dir.path().join("elsewhere.db")).unwrap();
-    assert!(matches!(store.admit(&mut row(), &[], None, false), Err(LedgerError::Moved { .. })));
+    assert!(matches!(store.admit(&mut row(), &[], None, None, false), Err(LedgerError::Moved { .. })));
     place.open();
     assert!(matches!(store.insert(&row(), None), Err(LedgerError::Moved { .. })));
 }

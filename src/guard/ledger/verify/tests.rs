@@ -238,6 +238,61 @@ async fn a_head_that_lags_behind_is_a_crash_and_no_cut() {
     assert!(place.verify().head_replaced);
 }
 
+/// The one that wrote last is not always the one that brings the head up to date last.
+#[tokio::test]
+async fn the_head_never_goes_back_behind_another_process() {
+    let place = Place::new().await;
+    let open = || Store::open(&place.path(), &Ledger::key_beside(&place.path()), Box::new(SystemClock::new())).unwrap();
+    let (mut slow, mut quick) = (open(), open());
+    slow.insert(&row("six"), None).unwrap();
+    quick.insert(&row("seven"), None).unwrap();
+    quick.keep_head();
+    slow.keep_head();
+    assert!(!slow.head_lags() && place.verify().is_whole());
+    let found = place.after("DELETE FROM calls WHERE seq = 7; DELETE FROM chain WHERE seq = 7");
+    assert_eq!(found.cut, [7]);
+    // Where the chain was cut, what goes on from there is what the head says.
+    quick.insert(&row("eight"), None).unwrap();
+    quick.keep_head();
+    Connection::open(place.path())
+        .unwrap()
+        .execute_batch("DELETE FROM calls WHERE seq > 6; DELETE FROM chain WHERE seq > 6")
+        .unwrap();
+    for name in ["nine", "ten", "eleven"] {
+        slow.insert(&row(name), None).unwrap();
+        slow.keep_head();
+    }
+    drop((slow, quick));
+    let found = place.verify();
+    assert!(found.gaps.len() == 1 && !found.tail_cut && found.gaps[0].1.contains("(row 8)"), "{found:?}");
+}
+
+/// Whoever cuts off what another process wrote, down to where this one left the chain, and the head with it.
+#[tokio::test]
+async fn a_head_that_went_away_while_a_server_runs_is_told_of_too() {
+    for foreign in [false, true] {
+        let place = Place::new().await;
+        let key = Ledger::key_beside(&place.path());
+        let mut store = Store::open(&place.path(), &key, Box::new(SystemClock::new())).unwrap();
+        store.insert(&row("six"), None).unwrap();
+        store.keep_head();
+        let head = beside(&place.path(), ".head");
+        if foreign {
+            fs::write(&head, "no head").unwrap();
+        } else {
+            fs::remove_file(&head).unwrap();
+        }
+        for name in ["seven", "eight", "nine"] {
+            store.insert(&row(name), None).unwrap();
+            store.keep_head();
+        }
+        drop(store);
+        let found = place.verify();
+        assert_eq!((found.rows, found.gaps.len(), found.head_missing, found.head_replaced), (9, 1, false, false));
+        assert!(found.gaps[0].1.contains("the head was "), "{found:?}");
+    }
+}
+
 #[tokio::test]
 async fn without_the_key_nothing_is_vouched_for_and_no_server_starts() {
     let place = Place::new().await;
@@ -254,7 +309,8 @@ async fn rows_of_the_version_before_are_kept_and_counted_as_unchained() {
     let place = Place::new().await;
     let conn = Connection::open(place.path()).unwrap();
     conn.execute_batch(
-        "DROP TABLE chain; DROP TABLE checkpoint; ALTER TABLE calls DROP COLUMN arg_values; PRAGMA user_version = 1",
+        "DROP TABLE chain; DROP TABLE checkpoint; ALTER TABLE calls DROP COLUMN arg_values; \
+         DROP INDEX changes; DROP INDEX approved; DROP TABLE undoings; PRAGMA user_version = 1",
     )
     .unwrap();
     drop(conn);
@@ -270,6 +326,43 @@ async fn rows_of_the_version_before_are_kept_and_counted_as_unchained() {
     assert_eq!(place.verify(), Verification { rows: 6, entries: 2, ..older });
     assert_eq!(place.after("UPDATE calls SET tool = 'x' WHERE seq = 6").altered, [6]);
     assert!(place.after("DELETE FROM calls WHERE seq = 2").checkpoint_altered);
+}
+
+#[tokio::test]
+async fn an_approval_that_let_two_calls_pass_is_found_though_each_row_is_as_it_was_written() {
+    let place = Place::new().await;
+    let ledger = place.ledger();
+    let ask = |way| super::super::NewQuestion {
+        way,
+        grant: "g".into(),
+        tool: "t",
+        binding: "b".into(),
+        text: "Do it".into(),
+        instead_of: None,
+    };
+    let way = super::super::Way::Owner;
+    let super::super::Found::Open(id) = ledger.ask(ask(way)).await.unwrap() else { panic!("it waits") };
+    ledger.decide(&id, true, "user 7").await.unwrap();
+    let granted = super::super::Granted { id, way, binding: "b".into() };
+    let pass = || async {
+        let draft = ledger.draft(row("t"));
+        match draft.admit(vec![], Affected::default(), None, Some(granted.clone())).await.unwrap() {
+            super::super::Admission::Passed(entry) => end(entry).await,
+            refused => panic!("{refused:?}"),
+        }
+    };
+    let other = Connection::open(place.path()).unwrap();
+    other.execute_batch("CREATE TEMP TABLE kept AS SELECT * FROM approvals").unwrap();
+    pass().await;
+    assert!(place.verify().is_whole());
+    // The row that tells of its use is away while the record is put back and used again.
+    let hidden = "UPDATE calls SET note = NULL WHERE seq = 7; INSERT INTO approvals SELECT * FROM kept";
+    other.execute_batch(&format!("CREATE TEMP TABLE was AS SELECT note FROM calls WHERE seq = 7; {hidden}")).unwrap();
+    pass().await;
+    other.execute_batch("UPDATE calls SET note = (SELECT note FROM was) WHERE seq = 7").unwrap();
+    let found = place.verify();
+    assert_eq!(found, Verification { approved_twice: vec![8], rows: 8, entries: 14, ..Verification::default() });
+    assert!(!found.is_whole());
 }
 
 #[tokio::test]
@@ -361,7 +454,7 @@ fn a_million_rows_are_verified_within_ten_seconds() {
         chain.committed(link);
     }
     tx.commit().unwrap();
-    chain.keep_head();
+    chain.keep_head(&conn);
     let started = std::time::Instant::now();
     let found = place.verify();
     let took = started.elapsed();

@@ -49,8 +49,8 @@ fn what_is_no_json_is_refused() {
         ("{\"version\": \"\\x\"}", "is no text of JSON"),
         ("{\"version\": 01}", "is no number of JSON"),
         ("{\"version\": yes}", "expected a value"),
-        ("{\"version\": \"1\", \"version\": \"1\"}", "column 18: duplicate key"),
-        ("{\"version\": \"1\", \"vers\\u0069on\": \"1\"}", "column 18: duplicate key"),
+        ("{\"version\": \"1\", \"version\": \"1\"}", "column 18: duplicate key `version`"),
+        ("{\"version\": \"1\", \"vers\\u0069on\": \"1\"}", "column 18: duplicate key `version`"),
         ("{\"a\": [1 2]}", "expected `,` or `]`"),
         ("{", "expected a key in quotes"),
     ] {

@@ -2,7 +2,7 @@
 
 use super::{Adding, ArrError, Title, ToolError, Twin, Write};
 use crate::{
-    arr::{Arr, Dialect, Existing, names_same, records::RootFolder},
+    arr::{Arr, Dialect, Existing, names_same, records::RootFolder, year_in_brackets},
     guard::{Affected, Amounts, Facts, Plan},
     tools::{
         arr::{choice, rows::label},
@@ -85,10 +85,10 @@ pub(super) async fn add<T: Twin>(
         Ok(added) if added.id.is_some() => (added, None),
         // Said to be done, but not in a form that can be read.
         Ok(_) => settle(&client, &wanted, &title, None).await?,
-        Err(ArrError::Rejected { exists: true, what, dialect, problems }) => {
-            return Err(match client.held(wanted.foreign_id).await? {
-                Some(held) => already_there(&client, held, adding),
-                None => ArrError::Rejected { exists: true, what, dialect, problems },
+        Err(error) if error.may_be_there() => {
+            return Err(match client.held(wanted.foreign_id).await {
+                Ok(Some(held)) => already_there(&client, held, adding),
+                Ok(None) | Err(_) => error,
             }
             .into());
         }
@@ -124,7 +124,10 @@ fn expected(dialect: &'static Dialect, wanted: &Wanted, known: Option<Title>) ->
     };
     let others = title.alternate_titles.iter().filter_map(|other| other.title.as_ref());
     let all = title.title.iter().chain(&title.original_title).chain(others);
-    if all.into_iter().any(|name| names_same(name, expected)) {
+    // Services differ by a year where a title came out around its turn.
+    let year = year_in_brackets(expected).zip(title.year.filter(|year| *year > 0));
+    let year_fits = year.is_none_or(|(expected, real)| (expected - real).abs() <= 1);
+    if year_fits && all.into_iter().any(|name| names_same(name, expected)) {
         return Ok(title);
     }
     let problem =

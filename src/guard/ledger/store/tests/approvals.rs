@@ -28,7 +28,7 @@ fn granted(id: &str, way: Way, binding: &str) -> Granted {
 }
 
 fn passes(store: &mut Store, limits: &[Arc<Limit>], granted: &Granted) -> bool {
-    let judged = store.admit(&mut row(), &asks(limits, "g", 0), Some(granted), false).unwrap();
+    let judged = store.admit(&mut row(), &asks(limits, "g", 0), Some(granted), None, false).unwrap();
     matches!(judged, Judged::Passed { .. })
 }
 
@@ -42,7 +42,7 @@ fn an_approval_holds_for_its_time_by_a_clock_that_no_one_sets() {
             if way == Way::Owner {
                 // It holds as long again from when it was given.
                 place.clock.pass(599 * SECOND);
-                assert_eq!(store.decide(&id, true).unwrap().unwrap().said, Said::Approved);
+                assert_eq!(store.decide(&id, true, "user 7").unwrap().unwrap().said, Said::Approved);
             }
             place.clock.set_wall(wall * SECOND);
             place.clock.pass(seconds * SECOND - 1 + late);
@@ -60,9 +60,9 @@ fn what_waits_for_the_owner_can_be_approved_for_ten_minutes_and_not_after_a_rebo
     let mut store = place.open();
     let id = opened(&mut store, Way::Owner, "b");
     place.clock.pass(600 * SECOND);
-    assert!(store.decide(&id, true).unwrap().is_none());
+    assert!(store.decide(&id, true, "user 7").unwrap().is_none());
     let id = opened(&mut store, Way::Owner, "b");
-    store.decide(&id, true).unwrap().unwrap();
+    store.decide(&id, true, "user 7").unwrap().unwrap();
     drop(store);
     // A clock that is set back meanwhile makes nothing younger.
     place.clock.reboot(10 * SECOND, 300 * SECOND);
@@ -82,7 +82,7 @@ fn an_approval_is_of_one_way_binding_grant_and_tool() {
     let right = granted(&id, Way::Rounds, "b");
     let admit = |store: &mut Store, grant: &str, tool: &str| {
         let mut row = Row { grant: grant.into(), tool: tool.into(), ..row() };
-        matches!(store.admit(&mut row, &[], Some(&right), false).unwrap(), Judged::Passed { .. })
+        matches!(store.admit(&mut row, &[], Some(&right), None, false).unwrap(), Judged::Passed { .. })
     };
     assert!(!admit(&mut store, "other", "t"));
     assert!(!admit(&mut store, "g", "other"));
@@ -102,7 +102,7 @@ fn a_limit_that_refuses_leaves_the_owners_word_and_ends_a_clients() {
     admit(&mut store, &asks(&limits, "g", 0)).unwrap();
     for (way, kept) in [(Way::Owner, 1), (Way::Rounds, 0), (Way::Waiting, 0)] {
         let id = opened(&mut store, way, "b");
-        store.decide(&id, true).unwrap();
+        store.decide(&id, true, "user 7").unwrap();
         assert!(!passes(&mut store, &limits, &granted(&id, way, "b")));
         assert_eq!(store.approvals().unwrap().len(), kept, "{way}");
         if way == Way::Owner {
@@ -154,16 +154,62 @@ fn an_approval_that_someone_wrote_into_the_file_counts_for_nothing() {
                 assert!(!passes(&mut store, &[], &granted(&id, way, binding)), "{alteration}");
             }
         }
-        assert!(store.decide(&id, true).unwrap().is_none(), "{alteration}");
+        assert!(store.decide(&id, true, "user 7").unwrap().is_none(), "{alteration}");
     }
     // Nor does one that was used and is put back, with other names.
     let id = opened(&mut store, Way::Owner, "b");
-    store.decide(&id, true).unwrap();
+    store.decide(&id, true, "user 7").unwrap();
     store.conn.execute("CREATE TEMP TABLE kept AS SELECT * FROM approvals", []).unwrap();
     assert!(passes(&mut store, &[], &granted(&id, Way::Owner, "b")));
     store.conn.execute("UPDATE kept SET id = 'abcde-fghjk'", []).unwrap();
     store.conn.execute("INSERT INTO approvals SELECT * FROM kept", []).unwrap();
     assert!(!passes(&mut store, &[], &granted("abcde-fghjk", Way::Owner, "b")));
+}
+
+#[test]
+fn an_approval_that_was_used_and_is_put_back_as_it_was_lets_nothing_pass() {
+    for way in [Way::Owner, Way::Rounds] {
+        let place = Place::new();
+        let mut store = place.open();
+        let id = opened(&mut store, way, "b");
+        store.decide(&id, true, "user 7").unwrap();
+        store.conn.execute("CREATE TEMP TABLE kept AS SELECT * FROM approvals", []).unwrap();
+        let granted = granted(&id, way, "b");
+        assert!(passes(&mut store, &[], &granted));
+        store.conn.execute("INSERT INTO approvals SELECT * FROM kept", []).unwrap();
+        assert!(!passes(&mut store, &[], &granted), "{way}");
+        assert!(!passes(&mut place.open(), &[], &granted), "{way}");
+        assert!(store.approvals().unwrap().is_empty());
+        assert_ne!(opened(&mut store, way, "b"), id, "it is asked anew");
+    }
+}
+
+#[test]
+fn the_owners_word_is_a_row_of_its_own_and_said_once() {
+    let place = Place::new();
+    let mut store = place.open();
+    for (approve, decision) in [(true, Decision::Approved), (false, Decision::Declined)] {
+        let id = opened(&mut store, Way::Owner, if approve { "a" } else { "b" });
+        let before = store.rows(0, 100).unwrap().len();
+        for _ in 0..2 {
+            store.decide(&id, approve, "user 7").unwrap().unwrap();
+            store.decide(&id, !approve, "user 8").unwrap().unwrap();
+        }
+        let rows = store.rows(0, 100).unwrap();
+        assert_eq!(rows.len(), before + 1);
+        let Row { tool, grant, note, outcome, .. } = rows.last().unwrap();
+        assert_eq!((tool.as_str(), grant.as_str(), outcome), ("approve", "g", &None));
+        assert_eq!(note.as_deref(), Some(&*format!("user 7 on approval {id} of t")));
+        assert_eq!(rows.last().unwrap().decision, decision);
+    }
+    // What no one asked the owner about leaves none.
+    let id = opened(&mut store, Way::Rounds, "c");
+    store.decide(&id, true, "user 7").unwrap().unwrap();
+    assert!(store.decide("abcde-fghjk", true, "user 7").unwrap().is_none());
+    assert_eq!(store.rows(0, 100).unwrap().len(), 2);
+    drop(store);
+    let found = crate::guard::Audit::open(&place.path()).unwrap().verify(&place.key()).unwrap();
+    assert!(found.is_whole() && found.entries == 2, "{found:?}");
 }
 
 #[derive(Clone, Debug)]
@@ -225,7 +271,7 @@ proptest! {
                 Step::Decide(which, yes) => {
                     let id = id(which);
                     let before = known.get(&id).cloned();
-                    if store.decide(&id, yes).unwrap().is_some() {
+                    if store.decide(&id, yes, "user 7").unwrap().is_some() {
                         let one = known.get_mut(&id).unwrap();
                         prop_assert!(!one.gone);
                         if one.way == Way::Owner && before.unwrap().said == Said::Nothing {
