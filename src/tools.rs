@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod library;
 pub mod listing;
 pub mod playlists;
+pub mod public_keys;
 pub mod schema;
 pub mod text;
 pub mod trakt;
@@ -30,6 +31,7 @@ use call::{Call, Caller};
 use error::ToolError;
 use futures_util::{FutureExt as _, future::BoxFuture};
 use jobs::{Place, Running, Waited};
+use public_keys::PublicKey;
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -56,6 +58,8 @@ pub trait Tool: JsonSchema + 'static {
     const IDEMPOTENT: bool = matches!(<Self::Effect as Effect>::KIND, Kind::Read);
     /// Other names that arguments are taken under, each with the name that it means: those of the public Plex MCP server.
     const ALSO: &'static [(&'static str, &'static str)] = &[];
+    /// Keys that its result has beside its own: those of the public Plex MCP server.
+    const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[];
     /// How long a call may take.
     const TIME_LIMIT: Duration = Duration::from_secs(60);
     /// Whether its work may outlive its answer; then it says how long a call waits, and what is answered meanwhile.
@@ -272,7 +276,7 @@ fn handle<'a, T: Tool>(
         };
         match waited {
             Waited::Ended(answer) => answer,
-            Waited::Running(running) => answered(T::running(running)),
+            Waited::Running(running) => answered::<T>(T::running(running)),
         }
     }
     .boxed()
@@ -305,11 +309,12 @@ async fn course<T: Tool>(
     let result = result.map_err(|error| cut_short(error, call.change_under_way()));
     let settlement = call.settlement(outcome(result.as_ref().err(), info.subject.kind));
     finish(app, call, settlement).await;
-    answered(result?)
+    answered::<T>(Some(result?))
 }
 
-fn answered(result: impl Serialize) -> Answer {
+fn answered<T: Tool>(result: Option<T::Out>) -> Answer {
     let mut value = serde_json::to_value(result).map_err(|_| ToolError::Internal)?;
+    public_keys::add(&mut value, T::PUBLIC_KEYS);
     text::clean(&mut value);
     Ok(value)
 }

@@ -1,6 +1,6 @@
 //! Schemas for clients, made from the types and made plain: models' function calling knows far less than JSON Schema.
 
-use super::Tool;
+use super::{Tool, public_keys};
 use schemars::{Schema, generate::SchemaSettings};
 use serde_json::{Map, Value};
 
@@ -27,6 +27,7 @@ pub fn describe<T: Tool>() -> Described {
     // Some clients hold the structured content of an error against the schema, too, and show the model their own complaint
     // in place of the error. So nothing is required at the top, where an error has `code` and `message`.
     output.remove("required");
+    public_keys::describe(&mut output, T::PUBLIC_KEYS);
     let tool = settings.into_generator().into_root_schema_for::<T>();
     let description = tool.get("description").and_then(Value::as_str).unwrap_or_default();
     Described { description: unwrap_lines(description), input, output }

@@ -167,6 +167,35 @@ async fn calls_written_for_the_public_server_are_taken() {
     }
 }
 
+/// What the public server's results have at the top, beside the rows.
+#[tokio::test]
+async fn results_have_the_public_servers_totals() {
+    for twin in TWINS {
+        let (_server, _home, client) = twin.start(twin.options()).await;
+        let paged = json!({"page": 2, "pageSize": 3});
+        let (total, list) =
+            if twin.kind == ArrKind::Sonarr { ("totalSeries", "series") } else { ("totalMovies", "movies") };
+        for (tool, arguments, total, list) in [
+            (twin.list, json!({"limit": 5}), total, list),
+            (twin.look_up, json!({"query": "the", "limit": 2}), "totalResults", "results"),
+            (twin.missing, paged.clone(), "totalRecords", twin.missing_rows),
+            (twin.queue, json!({"limit": 2}), "totalRecords", "items"),
+            (twin.calendar, json!({"limit": 2}), "totalEntries", "entries"),
+        ] {
+            let result = client.call(tool, arguments).await;
+            assert_eq!((&result["success"], &result[total]), (&json!(true), &result["totalSize"]), "{tool}: {result}");
+            assert!(result[total].is_u64(), "{tool}: {result}");
+            assert_eq!(result["showing"], rows(&result, list).len(), "{tool}: {result}");
+        }
+        let missing = client.call(twin.missing, paged).await;
+        assert_eq!((&missing["page"], &missing["pageSize"]), (&json!(2), &json!(3)), "{missing}");
+        for (tool, arguments) in [(twin.profiles, json!({})), ("arr_get_status", json!({}))] {
+            assert_eq!(client.call(tool, arguments).await["success"], true, "{tool}");
+        }
+        client.close().await;
+    }
+}
+
 /// What is wrong with a body: members that the schema does not have, and values that are none of its choices.
 fn misfits(document: &Value, schema: &Value, body: &Value, at: &str) -> Vec<String> {
     if let Some(target) = schema["$ref"].as_str() {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     arr::{ArrError, records::Title},
     guard::Write,
-    tools::{call::Call, error::ToolError},
+    tools::{call::Call, error::ToolError, public_keys::PublicKey},
 };
 use act::{Addition, Wanted, add};
 use schemars::JsonSchema;
@@ -27,6 +27,7 @@ twin! {
     }), {
         const IDEMPOTENT: bool = true;
         const ALSO: &'static [(&'static str, &'static str)] = &[("searchForMissingEpisodes", "searchNow")];
+        const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success)];
     }
 }
 
@@ -40,6 +41,7 @@ twin! {
     }), {
         const IDEMPOTENT: bool = true;
         const ALSO: &'static [(&'static str, &'static str)] = &[("searchForMovie", "searchNow")];
+        const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success)];
     }
 }
 

@@ -2,7 +2,7 @@ use super::{Radarr, Sonarr, Twin, part, rows, twin};
 use crate::{
     arr::records::{Episode, Title},
     guard::{Affected, Read},
-    tools::{call::Call, error::ToolError, listing::Paging},
+    tools::{call::Call, error::ToolError, listing::Paging, public_keys::PublicKey},
 };
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 use schemars::JsonSchema;
@@ -18,7 +18,7 @@ twin! {
         let episodes = Sonarr::client(call).await?.calendar::<Episode>((start, end), args.include_unmonitored).await?;
         let entries = episodes.into_iter().map(|episode| EpisodeEntry::new(episode, &days.zone));
         Ok(answer(call, &args, &days, entries.filter(|entry| days.hold(entry.date.as_deref())), |entry| entry.air_date_utc.clone()))
-    })
+    }), { const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success), ("totalEntries", PublicKey::Same("totalSize")), ("showing", PublicKey::RowsOf("entries"))]; }
 }
 
 twin! {
@@ -32,7 +32,7 @@ twin! {
         let films = Radarr::client(call).await?.calendar::<Title>((start, end), args.include_unmonitored).await?;
         let entries = films.into_iter().map(|film| FilmEntry::new(film, &days));
         Ok(answer(call, &args, &days, entries.filter(|entry| entry.date.is_some()), |entry| entry.date.clone()))
-    })
+    }), { const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success), ("totalEntries", PublicKey::Same("totalSize")), ("showing", PublicKey::RowsOf("entries"))]; }
 }
 
 /// Days at most.

@@ -2,7 +2,7 @@ use super::{Radarr, Sonarr, Twin, rows, twin};
 use crate::{
     arr::records::{Episode, Title},
     guard::{Affected, Read},
-    tools::{call::Call, error::ToolError, listing::Paging},
+    tools::{call::Call, error::ToolError, listing::Paging, public_keys::PublicKey},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ twin! {
         let (episodes, paging) = Paging::fit(window, offset, limit, EpisodeRow::from);
         call.affects(Affected { items: Some(episodes.len() as u64), ..Affected::default() });
         Ok(SonarrMissing { warning: paging.warning(), paging, episodes })
-    })
+    }), { const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success), ("totalRecords", PublicKey::Same("totalSize")), ("page", PublicKey::Page), ("pageSize", PublicKey::Same("limit")), ("showing", PublicKey::RowsOf("episodes"))]; }
 }
 
 twin! {
@@ -28,7 +28,7 @@ twin! {
         let (movies, paging) = Paging::fit(window, offset, limit, MovieRow::from);
         call.affects(Affected { items: Some(movies.len() as u64), ..Affected::default() });
         Ok(RadarrMissing { warning: paging.warning(), paging, movies })
-    })
+    }), { const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success), ("totalRecords", PublicKey::Same("totalSize")), ("page", PublicKey::Page), ("pageSize", PublicKey::Same("limit")), ("showing", PublicKey::RowsOf("movies"))]; }
 }
 
 /// Which part of the list.

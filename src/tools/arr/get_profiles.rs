@@ -2,7 +2,7 @@ use super::{Radarr, Sonarr, Twin, twin};
 use crate::{
     arr::records::{QualityProfile, RootFolder},
     guard::{Affected, Read},
-    tools::{call::Call, error::ToolError},
+    tools::{call::Call, error::ToolError, public_keys::PublicKey},
 };
 use futures_util::try_join;
 use schemars::JsonSchema;
@@ -10,12 +10,16 @@ use serde::{Deserialize, Serialize};
 
 twin! {
     /// List Sonarr's quality profiles and root folders, which `sonarr_add_series` chooses from.
-    SonarrGetProfiles: "sonarr_get_profiles", "List Sonarr's profiles", Sonarr, Read, Args => Out, list::<Sonarr>
+    SonarrGetProfiles: "sonarr_get_profiles", "List Sonarr's profiles", Sonarr, Read, Args => Out, list::<Sonarr>, {
+        const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success)];
+    }
 }
 
 twin! {
     /// List Radarr's quality profiles and root folders, which `radarr_add_movie` chooses from.
-    RadarrGetProfiles: "radarr_get_profiles", "List Radarr's profiles", Radarr, Read, Args => Out, list::<Radarr>
+    RadarrGetProfiles: "radarr_get_profiles", "List Radarr's profiles", Radarr, Read, Args => Out, list::<Radarr>, {
+        const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success)];
+    }
 }
 
 /// No arguments.

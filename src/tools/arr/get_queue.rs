@@ -2,19 +2,23 @@ use super::{Radarr, Sonarr, Twin, rows::tenths, twin};
 use crate::{
     arr::records::{Download, StatusMessage},
     guard::{Affected, Read},
-    tools::{call::Call, error::ToolError, listing::Paging, text::shorten},
+    tools::{call::Call, error::ToolError, listing::Paging, public_keys::PublicKey, text::shorten},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 twin! {
     /// List what Sonarr is downloading and importing, with how far each is, when it will be done, and what is wrong with it.
-    SonarrGetQueue: "sonarr_get_queue", "Show Sonarr's queue", Sonarr, Read, Args => Out, list::<Sonarr>
+    SonarrGetQueue: "sonarr_get_queue", "Show Sonarr's queue", Sonarr, Read, Args => Out, list::<Sonarr>, {
+        const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success), ("totalRecords", PublicKey::Same("totalSize")), ("showing", PublicKey::RowsOf("items"))];
+    }
 }
 
 twin! {
     /// List what Radarr is downloading and importing, with how far each is, when it will be done, and what is wrong with it.
-    RadarrGetQueue: "radarr_get_queue", "Show Radarr's queue", Radarr, Read, Args => Out, list::<Radarr>
+    RadarrGetQueue: "radarr_get_queue", "Show Radarr's queue", Radarr, Read, Args => Out, list::<Radarr>, {
+        const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success), ("totalRecords", PublicKey::Same("totalSize")), ("showing", PublicKey::RowsOf("items"))];
+    }
 }
 
 /// Which part of the queue.

@@ -2,7 +2,7 @@ use super::{Radarr, Sonarr, Twin};
 use crate::{
     arr::{Arr, records::Health},
     guard::{Read, Service},
-    tools::{Tool, call::Call, error::ToolError, text::shorten},
+    tools::{Tool, call::Call, error::ToolError, public_keys::PublicKey, text::shorten},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -88,6 +88,7 @@ impl Tool for ArrGetStatus {
     const NAME: &'static str = "arr_get_status";
     const TITLE: &'static str = "Show how Sonarr and Radarr are";
     const SERVICE: Service = Service::Arr;
+    const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success)];
     type Effect = Read;
     type Args = Args;
     type Out = Out;

@@ -8,7 +8,7 @@ use crate::{
     export::job::Progress,
     guard::{Affected, Read},
     plex::items::Window,
-    tools::{call::Call, error::ToolError, listing::Paging},
+    tools::{call::Call, error::ToolError, listing::Paging, public_keys::PublicKey},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,10 @@ twin! {
     (async |call: &Call<'_, Read>, args| {
         let (series, paging, filter) = list::<Sonarr, SeriesRow>(call, args).await?;
         Ok(SonarrTitles { filter, warning: paging.warning(), paging, series })
-    }), { const TIME_LIMIT: Duration = LIMIT; }
+    }), {
+        const TIME_LIMIT: Duration = LIMIT;
+        const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success), ("totalSeries", PublicKey::Same("totalSize")), ("showing", PublicKey::RowsOf("series"))];
+    }
 }
 
 twin! {
@@ -29,7 +32,10 @@ twin! {
     (async |call: &Call<'_, Read>, args| {
         let (movies, paging, filter) = list::<Radarr, MovieRow>(call, args).await?;
         Ok(RadarrTitles { filter, warning: paging.warning(), paging, movies })
-    }), { const TIME_LIMIT: Duration = LIMIT; }
+    }), {
+        const TIME_LIMIT: Duration = LIMIT;
+        const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success), ("totalMovies", PublicKey::Same("totalSize")), ("showing", PublicKey::RowsOf("movies"))];
+    }
 }
 
 /// The services know no pages of their libraries: a large one is read as a whole each time.

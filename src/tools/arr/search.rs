@@ -2,7 +2,7 @@ use super::{Radarr, Sonarr, Twin, part, rows, twin};
 use crate::{
     arr::records::Title,
     guard::{Affected, Read},
-    tools::{call::Call, error::ToolError, listing::Paging, text::query},
+    tools::{call::Call, error::ToolError, listing::Paging, public_keys::PublicKey, text::query},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,13 +10,17 @@ use serde::{Deserialize, Serialize};
 twin! {
     /// Look a series up online, by its title or as tvdb: and its number: gives the tvdbId that `sonarr_add_series` takes, and
     /// says which ones Sonarr has already. It searches no downloads; `sonarr_trigger_search` does.
-    SonarrSearch: "sonarr_search", "Look up series", Sonarr, Read, Args => Out<FoundSeries>, look_up::<Sonarr, FoundSeries>
+    SonarrSearch: "sonarr_search", "Look up series", Sonarr, Read, Args => Out<FoundSeries>, look_up::<Sonarr, FoundSeries>, {
+        const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success), ("totalResults", PublicKey::Same("totalSize")), ("showing", PublicKey::RowsOf("results"))];
+    }
 }
 
 twin! {
     /// Look a film up online, by its title or as tmdb: and its number: gives the tmdbId that `radarr_add_movie` takes, and
     /// says which ones Radarr has already. It searches no downloads; `radarr_trigger_search` does.
-    RadarrSearch: "radarr_search", "Look up films", Radarr, Read, Args => Out<FoundMovie>, look_up::<Radarr, FoundMovie>
+    RadarrSearch: "radarr_search", "Look up films", Radarr, Read, Args => Out<FoundMovie>, look_up::<Radarr, FoundMovie>, {
+        const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success), ("totalResults", PublicKey::Same("totalSize")), ("showing", PublicKey::RowsOf("results"))];
+    }
 }
 
 /// What to look for.

@@ -5,7 +5,7 @@ use crate::{
         records::{Command, Title},
     },
     guard::{Affected, Amounts, Cleared, Facts, Plan, Write},
-    tools::{call::Call, error::ToolError},
+    tools::{call::Call, error::ToolError, public_keys::PublicKey},
 };
 use futures_util::try_join;
 use schemars::JsonSchema;
@@ -18,14 +18,18 @@ twin! {
     /// it searches for every missing episode of every series, which indexers may take amiss. `sonarr_get_queue` shows what
     /// was found.
     SonarrTriggerSearch: "sonarr_trigger_search", "Search for episodes", Sonarr, Write, SeriesArgs => Out,
-    (async |call: &Call<'_, Write>, args: SeriesArgs| search::<Sonarr>(call, ("seriesId", args.series_id), args.scope, args.wait_seconds).await)
+    (async |call: &Call<'_, Write>, args: SeriesArgs| search::<Sonarr>(call, ("seriesId", args.series_id), args.scope, args.wait_seconds).await), {
+        const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success)];
+    }
 }
 
 twin! {
     /// Let Radarr search its indexers for one film, which begins a download. With scope `all_missing` it searches for every
     /// missing film, which indexers may take amiss. `radarr_get_queue` shows what was found.
     RadarrTriggerSearch: "radarr_trigger_search", "Search for a film", Radarr, Write, MovieArgs => Out,
-    (async |call: &Call<'_, Write>, args: MovieArgs| search::<Radarr>(call, ("movieId", args.movie_id), args.scope, args.wait_seconds).await)
+    (async |call: &Call<'_, Write>, args: MovieArgs| search::<Radarr>(call, ("movieId", args.movie_id), args.scope, args.wait_seconds).await), {
+        const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success)];
+    }
 }
 
 /// What to search for.

@@ -6,6 +6,7 @@ use crate::{
         call::Call,
         error::ToolError,
         listing::Paging,
+        public_keys::PublicKey,
         text::{self, shorten},
     },
     trakt::{
@@ -61,8 +62,6 @@ enum Kind {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Out {
-    /// Always true: a failure is an error.
-    success: bool,
     /// The words that were looked for.
     query: String,
     /// The type, if one was asked for.
@@ -73,8 +72,6 @@ pub(super) struct Out {
     year: Option<i64>,
     #[serde(flatten)]
     paging: Paging,
-    /// How many hits are here.
-    showing: u64,
     /// The hits.
     results: Vec<HitRow>,
 }
@@ -148,6 +145,11 @@ impl Tool for TraktSearch {
     const NAME: &'static str = "trakt_search";
     const TITLE: &'static str = "Search Trakt";
     const SERVICE: Service = Service::Trakt;
+    const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[
+        ("success", PublicKey::Success),
+        ("totalResults", PublicKey::Same("totalSize")),
+        ("showing", PublicKey::RowsOf("results")),
+    ];
     type Effect = Read;
     type Args = Args;
     type Out = Out;
@@ -171,9 +173,8 @@ impl Tool for TraktSearch {
             next_offset: (found > offset + limit).then_some(offset + limit),
         };
         let (results, paging) = Paging::fit(window, offset, limit, row);
-        let showing = results.len() as u64;
-        call.affects(Affected { items: Some(showing), ..Affected::default() });
-        Ok(Out { success: true, query, kind, year, paging, showing, results })
+        call.affects(Affected { items: Some(results.len() as u64), ..Affected::default() });
+        Ok(Out { query, kind, year, paging, results })
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     guard::{Affected, Read},
     plex::items::{MediaType, Window},
-    tools::{Tool, arguments::PlexId, call::Call, error::ToolError, listing::Paging},
+    tools::{Tool, arguments::PlexId, call::Call, error::ToolError, listing::Paging, public_keys::PublicKey},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -104,6 +104,7 @@ impl Tool for GetRecommendations {
     const NAME: &'static str = "get_recommendations";
     const TITLE: &'static str = "Recommend what to watch";
     const TIME_LIMIT: Duration = TIME_LIMIT;
+    const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success)];
     type Effect = Read;
     type Args = Args;
     type Out = Out;
