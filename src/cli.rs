@@ -30,7 +30,8 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// A Model Context Protocol server for Plex that carries its guards inside.
 ///
@@ -190,11 +191,13 @@ fn report(failure: &Failure) -> ExitCode {
 
 /// Logs go to standard error, since standard output belongs to the protocol. The protocol library's warnings repeat what
 /// its answers say.
+#[expect(clippy::disallowed_methods, reason = "what the settings say is logged already")]
 fn init_log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,rmcp=error"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    let chosen = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let usual = || Targets::new().with_default(Level::WARN).with_target("rmcp", Level::ERROR);
     // Without colours: the library was built without them, and stops a debug build that asks for them.
-    let _ = log.with_ansi(false).try_init();
+    let log = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false).with_ansi(false);
+    let _ = tracing_subscriber::registry().with(log).with(chosen.unwrap_or_else(usual)).try_init();
 }
 
 fn start(settings: Settings) -> Result<Arc<App>, Failure> {

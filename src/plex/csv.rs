@@ -10,7 +10,7 @@ use super::{
     selection::{Paths, Shape},
     xml::Row,
 };
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 /// Between the values of one cell.
 const JOIN: &str = "; ";
@@ -19,6 +19,7 @@ const JOIN: &str = "; ";
 #[derive(Debug)]
 pub struct Columns {
     all: Vec<Column>,
+    wanted: Wanted,
     hide: Option<Paths>,
     /// The texts of a row's cells, reused from row to row.
     cells: Vec<String>,
@@ -32,17 +33,48 @@ struct Column {
     met: bool,
 }
 
+/// What the columns want of an element, so that each is looked at once.
+#[derive(Debug, Default)]
+struct Wanted {
+    /// The columns that show an attribute, by its name; and those of them that show it as a date.
+    attributes: HashMap<String, Vec<(usize, bool)>>,
+    /// The columns that show what is here under a name, be it an attribute or children.
+    values: Vec<(String, usize)>,
+    /// What they want of its children, by their name.
+    children: Vec<(String, Wanted)>,
+}
+
+impl Wanted {
+    fn add(&mut self, path: &str, column: usize) {
+        if let Some((child, rest)) = path.split_once('.') {
+            let at = self.children.iter().position(|(name, _)| name == child).unwrap_or_else(|| {
+                self.children.push((child.to_owned(), Self::default()));
+                self.children.len() - 1
+            });
+            if let Some((_, child)) = self.children.get_mut(at) {
+                child.add(rest, column);
+            }
+            return;
+        }
+        let date = iso::date_of(path);
+        self.attributes.entry(date.unwrap_or(path).to_owned()).or_default().push((column, date.is_some()));
+        if date.is_none() {
+            self.values.push((path.to_owned(), column));
+        }
+    }
+}
+
 impl Columns {
     /// Columns for these paths, in their order, but for those that `hide` names.
     pub fn new<'p>(paths: impl IntoIterator<Item = &'p str>, hide: Option<Paths>) -> Self {
         let hidden = |path: &str| hide.as_ref().is_some_and(|hide| hides(hide, path));
-        let columns: Vec<_> = paths
-            .into_iter()
-            .filter(|path| !hidden(path))
-            .map(|path| Column { path: path.to_owned(), met: false })
-            .collect();
-        let cells = vec![String::new(); columns.len()];
-        Self { all: columns, hide, cells }
+        let (mut all, mut wanted) = (Vec::new(), Wanted::default());
+        for path in paths.into_iter().filter(|path| !hidden(path)) {
+            wanted.add(path, all.len());
+            all.push(Column { path: path.to_owned(), met: false });
+        }
+        let cells = vec![String::new(); all.len()];
+        Self { all, wanted, hide, cells }
     }
 
     /// Appends the first line: the columns' names.
@@ -52,13 +84,13 @@ impl Columns {
 
     /// Appends a row, and `first` as if it were one of the row's attributes.
     pub fn write_row(&mut self, out: &mut Vec<u8>, row: &Row<'_, '_>, first: Option<(&str, &str)>) {
-        let Self { all: columns, hide, cells } = self;
-        let shape = Shape::of_redaction(hide.as_ref());
-        for (column, cell) in columns.iter_mut().zip(cells.iter_mut()) {
-            cell.clear();
-            match first.filter(|(name, _)| *name == column.path) {
-                Some((_, value)) => cell.push_str(value),
-                None => gather(row, &column.path, shape, cell),
+        let Self { all, wanted, hide, cells } = self;
+        cells.iter_mut().for_each(String::clear);
+        gather(row, wanted, Shape::of_redaction(hide.as_ref()), cells);
+        for (column, cell) in all.iter_mut().zip(cells.iter_mut()) {
+            if let Some((_, value)) = first.filter(|(name, _)| *name == column.path) {
+                cell.clear();
+                cell.push_str(value);
             }
             column.met |= !cell.is_empty();
         }
@@ -79,28 +111,39 @@ fn hides(hide: &Paths, path: &str) -> bool {
     }
 }
 
-/// Adds to `cell` what the row has at `path`.
-fn gather(row: &Row<'_, '_>, path: &str, shape: Shape<'_>, cell: &mut String) {
-    if let Some((child, rest)) = path.split_once('.') {
-        let Some(shape) = shape.below(child) else { return };
-        return row.children(child).for_each(|child| gather(&child, rest, shape, cell));
+/// Adds to the cells what the row has that is wanted of it.
+fn gather(row: &Row<'_, '_>, wanted: &Wanted, shape: Shape<'_>, cells: &mut [String]) {
+    let mut met = Vec::new();
+    for (name, raw) in row.attributes() {
+        for (column, is_date) in wanted.attributes.get(name).into_iter().flatten() {
+            let Some(cell) = cells.get_mut(*column) else { continue };
+            if *is_date {
+                let date = resolve(raw).and_then(|value| iso::text_of(&value));
+                add(cell, &date.unwrap_or_default());
+            } else if shape.writes(name) {
+                let value = literal(row.element(), name, raw).map(Cow::Borrowed).or_else(|| resolve(raw));
+                add(cell, &value.unwrap_or_default());
+                met.push(*column);
+            }
+        }
     }
-    if let Some(date) = iso::date_of(path) {
-        let date = row.attribute(date).and_then(|raw| iso::text_of(&raw));
-        return add(cell, &date.unwrap_or_default());
+    for (name, column) in wanted.values.iter().filter(|(_, column)| !met.contains(column)) {
+        if let (Some(shape), Some(cell)) = (shape.below(name), cells.get_mut(*column)) {
+            gather_children(row, name, shape, cell);
+        }
     }
-    if !shape.writes(path) {
-        return;
+    for (name, wanted) in &wanted.children {
+        let Some(shape) = shape.below(name) else { continue };
+        row.children(name).for_each(|child| gather(&child, wanted, shape, cells));
     }
-    if let Some((_, raw)) = row.attributes().find(|(name, _)| *name == path) {
-        let value = literal(row.element(), path, raw).map(Cow::Borrowed).or_else(|| resolve(raw));
-        return add(cell, &value.unwrap_or_default());
-    }
-    let Some(shape) = shape.below(path) else { return };
-    let Some(label) = label_of(path) else {
-        if row.children(path).next().is_some() {
+}
+
+/// Adds to `cell` what the row's children of that name say, each in a word where one says it.
+fn gather_children(row: &Row<'_, '_>, name: &str, shape: Shape<'_>, cell: &mut String) {
+    let Some(label) = label_of(name) else {
+        if row.children(name).next().is_some() {
             let mut json = Vec::new();
-            row.write_children(&mut json, path, shape);
+            row.write_children(&mut json, name, shape);
             add(cell, &String::from_utf8_lossy(&json));
         }
         return;
@@ -108,9 +151,9 @@ fn gather(row: &Row<'_, '_>, path: &str, shape: Shape<'_>, cell: &mut String) {
     if !shape.writes(label) {
         return;
     }
-    for child in row.children(path) {
+    for child in row.children(name) {
         // A field that is not locked any more is listed, too.
-        if path != "Field" || child.attribute("locked").is_none_or(|locked| locked != "0") {
+        if name != "Field" || child.attribute("locked").is_none_or(|locked| locked != "0") {
             add(cell, &child.attribute(label).unwrap_or_default());
         }
     }
