@@ -77,7 +77,8 @@ impl Server {
     }
 
     fn caller(&self, context: &RequestContext<RoleServer>) -> Caller {
-        Caller { cancelled: context.ct.clone(), ..Caller::new(&*self.session, client_name(context)) }
+        let person = approval::person_meanwhile(context);
+        Caller { cancelled: context.ct.clone(), person, ..Caller::new(&*self.session, client_name(context)) }
     }
 
     async fn answer(

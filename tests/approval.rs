@@ -19,7 +19,7 @@ use rmcp::{
     ClientHandler, RoleClient, ServiceExt as _,
     model::{
         CallToolRequestParams, CallToolResult, ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult,
-        ElicitationAction, ElicitationCapability, Implementation,
+        ElicitationAction, ElicitationCapability, Implementation, ReadResourceRequestParams,
     },
     service::{RequestContext, RunningService},
     transport::TokioChildProcess,
@@ -641,6 +641,11 @@ async fn get_policy_tells_how_a_call_that_asks_is_approved() {
     assert_eq!((by(&policy, "export_library"), by(&policy, "rate_media")), (json!("client"), json!("command")));
     assert_eq!((by(&policy, "get_libraries"), ways(&policy)), (Value::Null, vec![json!("client"), json!("command")]));
     assert!(policy["approvals"][1]["how"].as_str().unwrap().contains("`plex-mcp approve ID`"), "{policy}");
+    // The same as a resource.
+    let read = asks.service.read_resource(ReadResourceRequestParams::new("plex://policy")).await.unwrap();
+    let read = serde_json::to_value(&read.contents[0]).unwrap();
+    let read: Value = serde_json::from_str(read["text"].as_str().unwrap()).unwrap();
+    assert_eq!((by(&read, "export_library"), ways(&read)), (json!("client"), ways(&policy)), "{read}");
     let policy = asks_not.call("get_policy", json!({})).await;
     assert_eq!((by(&policy, "export_library"), ways(&policy)), (json!("command"), vec![json!("command")]));
     // As it then is.

@@ -22,13 +22,8 @@ const MAX_STATE: usize = 4096;
 
 /// Whom a call may ask.
 pub(super) fn person(guard: &Guard, request: &CallToolRequestParams, context: &RequestContext<RoleServer>) -> Person {
-    let asks = context.client_capabilities().and_then(|capabilities| capabilities.elicitation);
-    // Clients that name no way mean forms, the only one there was at first.
-    if !asks.is_some_and(|asks| asks.form.is_some() || asks.url.is_none()) {
-        return Person::Absent;
-    }
-    if context.protocol_version().is_none_or(|version| version < ProtocolVersion::V_2026_07_28) {
-        return Person::Present(Arc::new(Client { peer: context.peer.clone() }));
+    if !can_ask(context) || is_asked_meanwhile(context) {
+        return person_meanwhile(context);
     }
     Person::Rounds(request.request_state.as_deref().map(|state| Returned {
         question: open(guard, &request.name, state),
@@ -36,6 +31,25 @@ pub(super) fn person(guard: &Guard, request: &CallToolRequestParams, context: &R
             serde_json::from_value::<ElicitResult>(said.clone()).map_or(Answer::Unusable, |said| answer(&said))
         }),
     }))
+}
+
+/// Whom anything but a call may ask: only a client that is asked while it waits, since its answer has no second round.
+pub(super) fn person_meanwhile(context: &RequestContext<RoleServer>) -> Person {
+    if can_ask(context) && is_asked_meanwhile(context) {
+        return Person::Present(Arc::new(Client { peer: context.peer.clone() }));
+    }
+    Person::Absent
+}
+
+fn can_ask(context: &RequestContext<RoleServer>) -> bool {
+    let asks = context.client_capabilities().and_then(|capabilities| capabilities.elicitation);
+    // Clients that name no way mean forms, the only one there was at first.
+    asks.is_some_and(|asks| asks.form.is_some() || asks.url.is_none())
+}
+
+/// Whether the protocol is one in which a server asks while a request waits.
+fn is_asked_meanwhile(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_none_or(|version| version < ProtocolVersion::V_2026_07_28)
 }
 
 /// A client that is asked while the call waits.
