@@ -89,7 +89,9 @@ fn main() {
         against_sample(movies, latency, rounds);
     }
     against_memory(movies, rounds);
-    deep(movies.min(50_000), rounds);
+    for latency in ["0", "20"] {
+        deep(movies.min(50_000), latency, rounds);
+    }
 }
 
 fn against_sample(movies: u64, latency: &str, rounds: usize) {
@@ -135,11 +137,11 @@ fn against_memory(movies: u64, rounds: usize) {
     }
 }
 
-fn deep(movies: u64, rounds: usize) {
-    let server = Server::sample(&["--movies", &movies.to_string()]);
+fn deep(movies: u64, latency: &str, rounds: usize) {
+    let server = Server::sample(&["--movies", &movies.to_string(), "--latency-ms", latency]);
     let drop = measure(&server, rounds, &["--drop-deep"]);
     let export = export(&server, rounds, &["--detail", "deep"]);
-    println!("{movies} films, deep, medians of {rounds}:");
+    println!("{movies} films, deep, {latency} ms a page, medians of {rounds}:");
     println!("  fetch and drop the same       {:7.2} s, CPU {:6.2} s", drop.seconds, drop.cpu);
     println!(
         "  export                        {:7.2} s, CPU {:6.2} s, {:.3} times that, peak {} kB",
