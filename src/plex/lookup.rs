@@ -8,6 +8,7 @@ use super::{
     xml::{Arena, Document, Row},
 };
 use crate::http::HttpError;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::{
     collections::{HashMap, hash_map::Entry},
     hash::{DefaultHasher, Hash as _, Hasher as _},
@@ -15,6 +16,8 @@ use std::{
 
 /// Items a request: a path of two kilobytes at the most, which every server and proxy takes.
 pub const BATCH: usize = 200;
+/// Requests on their way at once: enough that the server and this process both have work.
+const AT_ONCE: usize = 3;
 /// Children that are not needed where only an item's own attributes are. They are most of its bytes; servers that don't know
 /// the parameter send them.
 pub const NOT_NEEDED: &str = "Media,Image,UltraBlurColors,Genre,Country,Collection,Director,Writer,Producer,Role,Rating,\
@@ -138,7 +141,11 @@ impl Plex {
         self.items_by(keys, |keys| by_keys(keys).with("excludeElements", NOT_NEEDED)).await
     }
 
-    async fn items_by(&self, keys: &[u64], request: impl Fn(&[u64]) -> Get + Send) -> Result<Vec<Item>, PlexError> {
+    async fn items_by(
+        &self,
+        keys: &[u64],
+        request: impl Fn(&[u64]) -> Get + Send + Sync,
+    ) -> Result<Vec<Item>, PlexError> {
         let (mut found, mut buffer) = (HashMap::new(), Vec::new());
         self.visit_items(keys, request, |row| {
             if let (Some(key), Some(item)) = (rating_key(&row), decode::<Item>(row, &mut buffer)) {
@@ -149,38 +156,51 @@ impl Plex {
         Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
     }
 
-    /// Calls `visit` with the items of these keys, asked for in batches. A batch that the server refuses as a whole is asked
-    /// for in halves, so that one broken item loses no other.
+    /// Calls `visit` with the items of these keys, asked for in batches, some of them at once.
     pub async fn visit_items(
         &self,
         keys: &[u64],
-        request: impl Fn(&[u64]) -> Get + Send,
+        request: impl Fn(&[u64]) -> Get + Send + Sync,
         mut visit: impl FnMut(Row<'_, '_>) + Send,
     ) -> Result<(), PlexError> {
         let mut arena = Arena::default();
-        let mut batches: Vec<&[u64]> = keys.chunks(BATCH).rev().collect();
-        while let Some(batch) = batches.pop() {
-            let text = match self.get(&request(batch)).await {
-                Ok(text) => text,
-                // None of them is there any more.
-                Err(error) if error.is_not_found() => continue,
-                Err(PlexError::Http(HttpError::Status { .. })) if batch.len() > 1 => {
-                    let (first, second) = batch.split_at(batch.len() / 2);
-                    batches.extend([second, first]);
-                    continue;
+        let batches = keys.chunks(BATCH).map(|batch| self.answers(batch, &request)).collect::<Vec<_>>();
+        let mut answers = stream::iter(batches).buffered(AT_ONCE);
+        while let Some(texts) = answers.try_next().await? {
+            for text in texts {
+                let mut document = Document::open(&text)?;
+                while let Some(row) = document.next_row(&mut arena)? {
+                    visit(row);
                 }
-                Err(error @ PlexError::Http(HttpError::Status { .. })) => {
-                    tracing::warn!(%error, "an item can't be read and is taken for one that is gone");
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let mut document = Document::open(&text)?;
-            while let Some(row) = document.next_row(&mut arena)? {
-                visit(row);
             }
         }
         Ok(())
+    }
+
+    /// The answers with the items of a batch. One that the server refuses as a whole is asked for in halves, so that one
+    /// broken item loses no other.
+    async fn answers(
+        &self,
+        batch: &[u64],
+        request: &(impl Fn(&[u64]) -> Get + Send + Sync),
+    ) -> Result<Vec<String>, PlexError> {
+        let (mut texts, mut batches) = (Vec::new(), vec![batch]);
+        while let Some(batch) = batches.pop() {
+            match self.get(&request(batch)).await {
+                Ok(text) => texts.push(text),
+                // None of them is there any more.
+                Err(error) if error.is_not_found() => {}
+                Err(PlexError::Http(HttpError::Status { .. })) if batch.len() > 1 => {
+                    let (first, second) = batch.split_at(batch.len() / 2);
+                    batches.extend([second, first]);
+                }
+                Err(error @ PlexError::Http(HttpError::Status { .. })) => {
+                    tracing::warn!(%error, "an item can't be read and is taken for one that is gone");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(texts)
     }
 }
 
