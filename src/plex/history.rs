@@ -17,7 +17,6 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::Arc,
 };
-use tokio_util::task::AbortOnDropHandle;
 
 /// What the list is called.
 const WHAT: &str = "the play history";
@@ -136,57 +135,6 @@ impl History {
     pub fn total(&self) -> Option<u64> {
         self.stream.total()
     }
-}
-
-/// A page of plays.
-#[derive(Debug)]
-pub struct Page {
-    /// Those that the filter admits.
-    pub plays: Vec<Play>,
-    /// Rows received so far.
-    pub received: u64,
-    /// How many rows there are in all, where the server says.
-    pub total: Option<u64>,
-}
-
-/// A page that is being read, and what reads on.
-type Underway = AbortOnDropHandle<(History, Vec<Play>, Result<bool, PlexError>)>;
-
-/// The history, read a page ahead in a task of its own while the last page is worked on.
-pub struct Ahead {
-    next: Option<Underway>,
-}
-
-impl Ahead {
-    /// The plays that `filter` admits; with their `titles`, where those are wanted.
-    pub fn new(plex: &Plex, filter: PlayFilter, titles: bool) -> Self {
-        Self { next: Some(read_page(History::new(plex, filter, titles))) }
-    }
-
-    /// The next page; none at the end.
-    pub async fn page(&mut self) -> Result<Option<Page>, PlexError> {
-        let Some(task) = self.next.take() else { return Ok(None) };
-        let (history, plays, more) = match task.await {
-            Ok(read) => read,
-            // As if it had happened here.
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => return Ok(None),
-            },
-        };
-        let more = more?;
-        let page = Page { plays, received: history.received(), total: history.total() };
-        self.next = more.then(|| read_page(history));
-        Ok(Some(page))
-    }
-}
-
-fn read_page(mut history: History) -> Underway {
-    AbortOnDropHandle::new(tokio::spawn(async move {
-        let mut plays = Vec::new();
-        let more = history.page(&mut plays).await;
-        (history, plays, more)
-    }))
 }
 
 /// Rows have a number of their own. One without is told apart by all that it says, so that a server that gives its only

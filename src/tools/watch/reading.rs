@@ -5,7 +5,7 @@ use crate::{
     export::job::Progress,
     guard::Read,
     plex::{
-        history::{Ahead, Play, PlayFilter},
+        history::{History, Play, PlayFilter},
         items::Window,
         lookup::{BATCH, Facts, Lookup},
     },
@@ -65,19 +65,21 @@ pub(super) async fn read_plays(
     mut each: impl FnMut(&Play, Option<Facts>) + Send,
 ) -> Result<Lookup, ToolError> {
     let plex = call.plex().await?;
-    let mut history = Ahead::new(plex, filter, titles);
+    let mut history = History::new(plex, filter, titles);
     let mut waiting = Waiting::default();
-    while let Some(page) = history.page().await? {
-        call.progress(Progress { items: page.received, total: page.total, bytes: 0 });
-        waiting.take(page.plays.into_iter().filter(|play| kind.admits(&play.kind)));
-        if waiting.is_enough() {
+    let mut page = Vec::new();
+    loop {
+        let more = history.page(&mut page).await?;
+        call.progress(Progress { items: history.received(), total: history.total(), bytes: 0 });
+        waiting.take(page.drain(..).filter(|play| kind.admits(&play.kind)));
+        if waiting.is_enough() || !more {
             waiting.lookup.fetch(plex).await?;
             waiting.release(&mut each);
         }
+        if !more {
+            return Ok(waiting.lookup);
+        }
     }
-    waiting.lookup.fetch(plex).await?;
-    waiting.release(&mut each);
-    Ok(waiting.lookup)
 }
 
 /// The titles of the plays that `filter` and `kind` admit, first by `metric`.
@@ -103,12 +105,12 @@ pub(super) async fn plays_of_type(
     offset: u64,
     limit: u64,
 ) -> Result<Window<Play>, ToolError> {
-    let mut history = Ahead::new(call.plex().await?, filter, true);
-    let (mut items, mut total) = (Vec::new(), 0);
+    let mut history = History::new(call.plex().await?, filter, true);
+    let (mut page, mut items, mut total) = (Vec::new(), Vec::new(), 0);
     let end = offset.saturating_add(limit);
-    while let Some(page) = history.page().await? {
-        call.progress(Progress { items: page.received, total: page.total, bytes: 0 });
-        for play in page.plays.into_iter().filter(|play| kind.admits(&play.kind)) {
+    while history.page(&mut page).await? {
+        call.progress(Progress { items: history.received(), total: history.total(), bytes: 0 });
+        for play in page.drain(..).filter(|play| kind.admits(&play.kind)) {
             if (offset..end).contains(&total) {
                 items.push(play);
             }

@@ -7,11 +7,6 @@ use jiff::civil::Date;
 use roaring::RoaringTreemap;
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Seconds of a quarter of an hour.
-const QUARTER: i64 = 900;
-/// From 1973 on every time zone is whole quarters of an hour away from UTC, and changes at one.
-const WHOLE_QUARTERS: i64 = 94_694_400;
-
 /// Plays that have something in common.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Count {
@@ -43,8 +38,6 @@ pub(super) struct Person {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Tally {
     period: Period,
-    /// The quarter of an hour that was looked up last, since plays come in their order.
-    quarter: Option<(i64, Moment)>,
     pub(super) all: Count,
     /// Plays of items that were deleted since.
     pub(super) deleted: u64,
@@ -69,7 +62,6 @@ impl Tally {
     pub(super) fn new(period: Period) -> Self {
         Self {
             period,
-            quarter: None,
             all: Count::default(),
             deleted: 0,
             without_length: 0,
@@ -92,9 +84,13 @@ impl Tally {
         self.all.add(seconds);
         let item = play.item.filter(|_| facts.is_some());
         self.items.extend(item);
-        if let Some(moment) = play.at.and_then(|at| self.moment(at)) {
-            self.days.entry(moment.date).or_default().add(seconds);
-            let cells = [self.hours.get_mut(moment.hour), self.weekdays.get_mut(moment.weekday)];
+        if let Some(local) = play.at.and_then(|at| self.period.local(at)) {
+            self.days.entry(local.date()).or_default().add(seconds);
+            let weekday = local.weekday().to_monday_zero_offset();
+            let cells = [
+                usize::try_from(local.hour()).ok().and_then(|hour| self.hours.get_mut(hour)),
+                usize::try_from(weekday).ok().and_then(|weekday| self.weekdays.get_mut(weekday)),
+            ];
             cells.into_iter().flatten().for_each(|cell| cell.add(seconds));
         }
         count(&mut self.kinds, &play.kind, seconds);
@@ -111,59 +107,9 @@ impl Tally {
     }
 }
 
-/// What of a time plays are counted by.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Moment {
-    date: Date,
-    hour: usize,
-    /// 0 is Monday.
-    weekday: usize,
-}
-
-impl Tally {
-    fn moment(&mut self, at: i64) -> Option<Moment> {
-        let quarter = at.div_euclid(QUARTER);
-        if let Some((_, moment)) = self.quarter.filter(|(known, _)| *known == quarter && at >= WHOLE_QUARTERS) {
-            return Some(moment);
-        }
-        let local = self.period.local(at)?;
-        let moment = Moment {
-            date: local.date(),
-            hour: usize::try_from(local.hour()).ok()?,
-            weekday: usize::try_from(local.weekday().to_monday_zero_offset()).ok()?,
-        };
-        self.quarter = Some((quarter, moment));
-        Some(moment)
-    }
-}
-
 fn count(kinds: &mut BTreeMap<Arc<str>, Count>, kind: &Arc<str>, seconds: Option<u32>) {
     if let Some(count) = kinds.get_mut(kind) {
         return count.add(seconds);
     }
     kinds.entry(Arc::clone(kind)).or_default().add(seconds);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_what_the_zone_says_whatever_was_looked_up_before() {
-        // With half hours and quarters, and with changes by one hour and by half of one.
-        for zone in
-            ["UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Australia/Lord_Howe", "Africa/Monrovia"]
-        {
-            let period = Period::last(30, Some(zone)).unwrap();
-            let mut tally = Tally::new(period.clone());
-            // 2024, and a day of 1972, when Liberia's offset had seconds.
-            for at in (1_704_067_200..1_735_689_600).step_by(421).chain(63_072_000..63_075_600) {
-                let local = period.local(at).unwrap();
-                let moment = tally.moment(at).unwrap();
-                let weekday = local.weekday().to_monday_zero_offset();
-                assert_eq!((moment.date, moment.hour), (local.date(), local.hour().try_into().unwrap()), "{zone} {at}");
-                assert_eq!(moment.weekday, usize::try_from(weekday).unwrap(), "{zone} {at}");
-            }
-        }
-    }
 }
