@@ -413,26 +413,10 @@ impl Guard {
 
     fn row(&self, call: CallId, policy: &Policy, session: &str, client: Option<&str>) -> Row {
         Row {
-            seq: 0,
-            time_ms: 0,
-            call_id: call.to_string(),
-            grant: self.grant.to_string(),
             session: session.to_owned(),
             client: client.map(ToOwned::to_owned),
-            tool: String::new(),
-            kind: None,
             policy: policy.hash().to_owned(),
-            decision: Decision::Allow,
-            rule: None,
-            args: Vec::new(),
-            arg_values: None,
-            digest: None,
-            affected: Affected::default(),
-            outcome: None,
-            duration_ms: None,
-            before: None,
-            note: None,
-            repeats: 1,
+            ..Row::new(call.to_string(), self.grant.to_string(), String::new(), Decision::Allow)
         }
     }
 }

@@ -11,7 +11,6 @@ use super::{
 use crate::guard::{
     clock::{Boot, Moment},
     names::named,
-    plan::Affected,
     refusal::CallId,
 };
 use rusqlite::{Connection, Row as SqlRow, types::ValueRef};
@@ -159,29 +158,12 @@ pub(in crate::guard) fn note(id: &str) -> String {
 impl Approvable {
     /// The row of the owner's word on it. `by` is who said it.
     pub(super) fn row_of_word(&self, by: &str) -> Row {
-        let Self { id, tool, .. } = self;
+        let decision = if self.said == Said::Approved { Decision::Approved } else { Decision::Declined };
+        let note = format!("{by} on {} of {}", note(&self.id), self.tool);
+        // It names no policy: whoever says it need not know the one that asked.
         Row {
-            seq: 0,
-            time_ms: 0,
-            call_id: CallId::generate().to_string(),
-            grant: self.grant.clone(),
-            session: String::new(),
-            client: None,
-            tool: ROWS.to_owned(),
-            kind: None,
-            // Whoever says it need not know the policy that asked.
-            policy: String::new(),
-            decision: if self.said == Said::Approved { Decision::Approved } else { Decision::Declined },
-            rule: None,
-            args: Vec::new(),
-            arg_values: None,
-            digest: None,
-            affected: Affected::default(),
-            outcome: None,
-            duration_ms: None,
-            before: None,
-            note: Some(format!("{by} on {} of {tool}", note(id))),
-            repeats: 1,
+            note: Some(note),
+            ..Row::new(CallId::generate().to_string(), self.grant.clone(), ROWS.to_owned(), decision)
         }
     }
 }

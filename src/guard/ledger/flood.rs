@@ -139,30 +139,14 @@ impl Floods {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guard::plan::Affected;
 
     fn row(tool: &str, rule: &str, decision: Decision) -> Box<Row> {
         Box::new(Row {
-            seq: 0,
-            time_ms: 0,
-            call_id: "c".into(),
-            grant: "g".into(),
             session: "s".into(),
-            client: None,
-            tool: tool.into(),
-            kind: None,
             policy: "p".into(),
-            decision,
             rule: Some(rule.into()),
-            args: Vec::new(),
-            arg_values: None,
             digest: Some("d".into()),
-            affected: Affected::default(),
-            outcome: None,
-            duration_ms: None,
-            before: None,
-            note: None,
-            repeats: 1,
+            ..Row::new("c".into(), "g".into(), tool.into(), decision)
         })
     }
 

@@ -77,6 +77,34 @@ pub struct Row {
     pub repeats: u64,
 }
 
+impl Row {
+    /// A row of a call of which nothing else is known yet.
+    pub(in crate::guard) fn new(call_id: String, grant: String, tool: String, decision: Decision) -> Self {
+        Self {
+            seq: 0,
+            time_ms: 0,
+            call_id,
+            grant,
+            session: String::new(),
+            client: None,
+            tool,
+            kind: None,
+            policy: String::new(),
+            decision,
+            rule: None,
+            args: Vec::new(),
+            arg_values: None,
+            digest: None,
+            affected: Affected::default(),
+            outcome: None,
+            duration_ms: None,
+            before: None,
+            note: None,
+            repeats: 1,
+        }
+    }
+}
+
 /// Texts that come from clients are cut to this many characters.
 const MAX_TEXT: usize = 200;
 /// So many titles and argument names are kept.

@@ -103,28 +103,7 @@ fn limit(counter: &str, unit: Unit, window: u64, max: u64, scope: Scope) -> Arc<
 }
 
 fn row() -> Row {
-    Row {
-        seq: 0,
-        time_ms: 0,
-        call_id: "call".into(),
-        grant: "g".into(),
-        session: "s".into(),
-        client: None,
-        tool: "t".into(),
-        kind: None,
-        policy: "p".into(),
-        decision: Decision::Allow,
-        rule: None,
-        args: vec![],
-        arg_values: None,
-        digest: None,
-        affected: Affected::default(),
-        outcome: None,
-        duration_ms: None,
-        before: None,
-        note: None,
-        repeats: 1,
-    }
+    Row { session: "s".into(), policy: "p".into(), ..Row::new("call".into(), "g".into(), "t".into(), Decision::Allow) }
 }
 
 fn asks(limits: &[Arc<Limit>], grant: &str, items: u64) -> Vec<Ask> {

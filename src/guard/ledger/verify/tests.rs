@@ -59,26 +59,9 @@ impl Place {
 
 fn row(tool: &str) -> Row {
     Row {
-        seq: 0,
-        time_ms: 0,
-        call_id: format!("call-{tool}"),
-        grant: "g".into(),
         session: "s".into(),
-        client: None,
-        tool: tool.into(),
-        kind: None,
         policy: "p".into(),
-        decision: Decision::Allow,
-        rule: None,
-        args: vec![],
-        arg_values: None,
-        digest: None,
-        affected: Affected::default(),
-        outcome: None,
-        duration_ms: None,
-        before: None,
-        note: None,
-        repeats: 1,
+        ..Row::new(format!("call-{tool}"), "g".into(), tool.into(), Decision::Allow)
     }
 }
 
