@@ -41,7 +41,7 @@ pub(super) fn describe(schema: &mut Map<String, Value>, keys: &[(&str, PublicKey
     let Some(Value::Object(properties)) = schema.get_mut("properties") else { return };
     for (name, key) in keys {
         let described = match key {
-            PublicKey::Success => json!({"type": "boolean", "description": "true: what went wrong is an error."}),
+            PublicKey::Success => json!({"type": "boolean", "description": "Always true: a failure is an error."}),
             PublicKey::Same(other) => {
                 let mut described = properties.get(*other).and_then(Value::as_object).cloned().unwrap_or_default();
                 described.insert("description".into(), format!("The same as {other}.").into());

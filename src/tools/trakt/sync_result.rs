@@ -13,8 +13,6 @@ pub(super) const MAX_TITLES: usize = 20;
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Out {
-    /// Always true: a failure is an error.
-    pub(super) success: bool,
     /// Whether nothing was to be sent.
     pub(super) dry_run: bool,
     /// Whether Trakt lacks nothing any more; false for a dry run that lists something, and where the next call goes on.

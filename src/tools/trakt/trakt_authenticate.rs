@@ -1,6 +1,6 @@
 use crate::{
     guard::{Plan, Service, Write},
-    tools::{Tool, call::Call, error::ToolError},
+    tools::{Tool, call::Call, error::ToolError, public_keys::PublicKey},
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -25,8 +25,6 @@ pub(super) struct Args {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Out {
-    /// Always true: a failure is an error.
-    success: bool,
     /// The address to open.
     auth_url: String,
     /// The code to enter there.
@@ -43,6 +41,7 @@ impl Tool for TraktAuthenticate {
     const NAME: &'static str = "trakt_authenticate";
     const TITLE: &'static str = "Begin to sign in to Trakt";
     const SERVICE: Service = Service::Trakt;
+    const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success)];
     type Effect = Write;
     type Args = Args;
     type Out = Out;
@@ -54,7 +53,6 @@ impl Tool for TraktAuthenticate {
         let pending = trakt.account().begin(&trakt).await?;
         let expires_in = (pending.expires_at - Timestamp::now().as_second()).max(0);
         Ok(Out {
-            success: true,
             instructions: format!(
                 "Open {} and enter the code {} within {} minutes. Then call trakt_complete_auth.",
                 pending.verification_url,

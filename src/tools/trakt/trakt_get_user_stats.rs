@@ -1,6 +1,6 @@
 use crate::{
     guard::{Read, Service},
-    tools::{Tool, call::Call, error::ToolError},
+    tools::{Tool, call::Call, error::ToolError, public_keys::PublicKey},
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -25,8 +25,6 @@ pub(super) struct Args {
 /// The statistics.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Out {
-    /// Always true: a failure is an error.
-    success: bool,
     /// What Trakt tells, and what follows from it.
     stats: Stats,
     /// Whose they are.
@@ -81,6 +79,7 @@ impl Tool for TraktGetUserStats {
     const NAME: &'static str = "trakt_get_user_stats";
     const TITLE: &'static str = "Trakt statistics";
     const SERVICE: Service = Service::Trakt;
+    const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success)];
     type Effect = Read;
     type Args = Args;
     type Out = Out;
@@ -99,7 +98,7 @@ impl Tool for TraktGetUserStats {
             _ => Map::new(),
         };
         let generated_at = Timestamp::now().to_string();
-        Ok(Out { success: true, stats: Stats { user_name, trakt_stats, enhanced_stats, generated_at }, summary })
+        Ok(Out { stats: Stats { user_name, trakt_stats, enhanced_stats, generated_at }, summary })
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
 use crate::{
     guard::{Amounts, Plan, Service, Write},
     plex::items::Item,
-    tools::{Tool, arguments::PlexId, call::Call, change::facts, error::ToolError},
+    tools::{Tool, arguments::PlexId, call::Call, change::facts, error::ToolError, public_keys::PublicKey},
     trakt::{
         follow::FINISHED,
         ids::{Found, reason_without_ids},
@@ -103,8 +103,6 @@ impl Kind {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Out {
-    /// Always true: a failure is an error.
-    success: bool,
     /// What was done, in a sentence.
     summary: String,
     /// What Trakt made of it: watching, paused, scrobbled (the play is in the history), `already_scrobbled` or `too_short`
@@ -138,6 +136,7 @@ impl Tool for TraktStartScrobbling {
     const NAME: &'static str = "trakt_start_scrobbling";
     const TITLE: &'static str = "Tell Trakt what is being watched";
     const SERVICE: Service = Service::Trakt;
+    const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success)];
     type Effect = Write;
     type Args = Args;
     type Out = Out;
@@ -211,7 +210,6 @@ async fn scrobble(call: &Call<'_, Write>, args: &Args, step: Step) -> Result<Out
     };
     let rating_key = key.to_string();
     Ok(Out {
-        success: true,
         summary,
         result: Some(said.as_str().to_owned()),
         session_data: Some(SessionData { rating_key, title, kind: kind.as_str(), progress: at }),
@@ -270,7 +268,6 @@ async fn follow(call: &Call<'_, Write>, args: &Args) -> Result<Out, ToolError> {
     let state = shown(&follower.state);
     followers.push(follower);
     Ok(Out {
-        success: true,
         summary: format!(
             "{name} is followed: what {name} plays is told to Trakt. trakt_get_sync_status shows how it goes."
         ),
@@ -287,7 +284,6 @@ async fn unfollow(call: &Call<'_, Write>, args: &Args) -> Result<Out, ToolError>
     let at = followers.iter().position(|follower| follower.account == account);
     let state = at.map(|at| shown(&followers.swap_remove(at).state));
     Ok(Out {
-        success: true,
         summary: match state {
             Some(_) => format!("{name} is no longer followed."),
             None => format!("{name} was not followed."),

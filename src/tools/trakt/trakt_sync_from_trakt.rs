@@ -8,7 +8,7 @@ use crate::{
         change::Made,
         items::{Item, Window},
     },
-    tools::{Tool, call::Call, change::facts, error::ToolError, listing::Paging},
+    tools::{Tool, call::Call, change::facts, error::ToolError, listing::Paging, public_keys::PublicKey},
     trakt::{error::TraktError, marks::Marks},
 };
 use jiff::Timestamp;
@@ -76,8 +76,6 @@ impl From<Side> for Part {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Out {
-    /// Always true: a failure is an error.
-    success: bool,
     /// What Trakt has.
     #[serde(rename = "trakt_data")]
     trakt_data: TraktData,
@@ -167,6 +165,7 @@ impl Tool for TraktSyncFromTrakt {
     const SERVICE: Service = Service::Trakt;
     const IDEMPOTENT: bool = true;
     const TIME_LIMIT: Duration = Duration::from_secs(600);
+    const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success)];
     type Effect = Write;
     type Args = Args;
     type Out = Out;
@@ -328,15 +327,5 @@ fn told(difference: Difference, marked: &Marked, args: &Args) -> Out {
         plays: row.plays,
         last_watched: row.last.and_then(|at| Timestamp::from_second(at).ok()).map(|at| at.to_string()),
     });
-    Out {
-        success: true,
-        trakt_data,
-        counts,
-        marked: marked.count,
-        remaining: marked.left,
-        differences,
-        paging,
-        warnings,
-        summary,
-    }
+    Out { trakt_data, counts, marked: marked.count, remaining: marked.left, differences, paging, warnings, summary }
 }

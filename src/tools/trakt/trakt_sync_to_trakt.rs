@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     guard::{Amounts, Cleared, Foreseen, Plan, Service, Write},
-    tools::{Tool, call::Call, change::facts, error::ToolError, listing::Paging},
+    tools::{Tool, call::Call, change::facts, error::ToolError, listing::Paging, public_keys::PublicKey},
     trakt::{
         error::TraktError,
         history::{NewPlay, Viewed},
@@ -87,6 +87,7 @@ impl Tool for TraktSyncToTrakt {
     const SERVICE: Service = Service::Trakt;
     const IDEMPOTENT: bool = true;
     const TIME_LIMIT: Duration = Duration::from_secs(600);
+    const PUBLIC_KEYS: &'static [(&'static str, PublicKey)] = &[("success", PublicKey::Success)];
     type Effect = Write;
     type Args = Args;
     type Out = Out;
@@ -342,7 +343,6 @@ impl Sync<'_, '_> {
         let mut not_found = done.not_found;
         not_found.truncate(MAX_TITLES);
         Out {
-            success: true,
             dry_run: args.dry_run,
             complete: remaining == 0 && rated,
             summary,
