@@ -60,7 +60,7 @@ fn transcode(c: &mut Criterion) {
             out.clear();
             let mut document = Document::open(&page).unwrap();
             while let Some(row) = document.next_row(&mut arena).unwrap() {
-                row.write_full(&mut out, None);
+                row.write_full(&mut out);
                 out.push(b'\n');
             }
             black_box(out.len())

@@ -231,12 +231,8 @@ fn handle<'a, T: Tool>(
         let given = arguments::renamed(given, T::ALSO);
         let read = arguments::read(&info.input, given).and_then(|map| Ok((decode::<T::Args>(&map)?, map)));
         let text = read.as_ref().err().map(ToString::to_string);
-        let job = read
-            .as_ref()
-            .ok()
-            .filter(|_| T::LASTS)
-            .and_then(|(args, map)| Some((T::patience(args)?, jobs::key(info.name, map))));
-        let job = job.map(|(patience, key)| (patience, app.jobs.place(key)));
+        let lasting = read.as_ref().ok().and_then(|(args, map)| Some((T::patience(args)?, map)));
+        let job = lasting.map(|(patience, map)| (patience, app.jobs.place(jobs::key(info.name, map))));
         let request = Request {
             subject: info.subject,
             arguments: read.as_ref().map(|(_, map)| map).map_err(|_| text.as_deref().unwrap_or_default()),

@@ -94,7 +94,7 @@ impl<'a> Shelf<'a> {
     fn list(&self, as_json: bool) -> Result<(), Failure> {
         for export in &self.exports {
             let name = export.name.to_string();
-            let record = self.records.get(&name).filter(|record| record.bytes == export.bytes);
+            let record = self.records.get(&name).filter(|record| record.fits(export.bytes));
             let at = export.modified.and_then(|at| Timestamp::try_from(at).ok());
             let at = at.map(|at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
             if as_json {

@@ -9,9 +9,18 @@
 //! and `/etc/group` names no members of it.
 
 use std::{
+    fs::OpenOptions,
     io,
     path::{Path, PathBuf},
 };
+
+/// Options that open a file which, where they make it, only its owner may read and write.
+pub fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
 
 /// Why a file is not trusted.
 #[derive(Debug, thiserror::Error)]

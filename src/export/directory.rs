@@ -302,8 +302,7 @@ fn check_free(dir: &Dir, name: &ExportName, if_taken: IfTaken) -> Result<(), Exp
 /// The right to the name, or, where it may get a number, to the first that is free of others' rights.
 fn take_name(root: &Root, name: &ExportName, if_taken: IfTaken) -> Result<(ExportName, NameLock), ExportError> {
     let numbers = 2..=if if_taken == IfTaken::Number { MAX_NUMBER } else { 1 };
-    let others = numbers.map(|number| name.numbered(number)).collect::<Vec<_>>();
-    for name in std::iter::once(name.clone()).chain(others) {
+    for name in std::iter::once(name.clone()).chain(numbers.map(|number| name.numbered(number))) {
         if let Some(lock) = NameLock::take(&root.dir, &name)? {
             return Ok((name, lock));
         }

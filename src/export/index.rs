@@ -2,6 +2,7 @@
 //! exports. A line is added at the end, whole, under a lock; the last one of a name counts.
 
 use super::{layout::Detail, writer::Format};
+use crate::config::permissions::private_file;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
@@ -36,6 +37,13 @@ pub struct Record {
     pub call_id: String,
 }
 
+impl Record {
+    /// Whether a file of that size may be the one that was finished; another one was put in its place.
+    pub fn fits(&self, bytes: u64) -> bool {
+        self.bytes == bytes
+    }
+}
+
 /// The file of all records.
 #[derive(Clone, Debug)]
 pub struct Index {
@@ -50,18 +58,11 @@ impl Index {
 
     /// Adds a record.
     pub fn add(&self, record: &Record) -> io::Result<()> {
-        let mut line = serde_json::to_vec(record)?;
+        // Begins with a new line: what a full disk cut from an earlier one must not take this one with it.
+        let mut line = b"\n".to_vec();
+        serde_json::to_writer(&mut line, record)?;
         line.push(b'\n');
-        let mut options = OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = self.locked(&options)?;
-        // What a full disk cut from an earlier line must not take this one with it.
-        if file.metadata()?.len() > 0 && !ends_with_newline(&self.path)? {
-            line.insert(0, b'\n');
-        }
-        file.write_all(&line)
+        self.locked(private_file().append(true).create(true))?.write_all(&line)
     }
 
     /// The last record of each name in `directory`.
@@ -132,16 +133,6 @@ fn same_file(file: &File, path: &Path) -> io::Result<bool> {
 #[cfg(not(unix))]
 fn same_file(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
-}
-
-#[expect(clippy::disallowed_methods, reason = "the index is read here")]
-fn ends_with_newline(path: &Path) -> io::Result<bool> {
-    use std::io::{Read as _, Seek as _, SeekFrom};
-    let mut file = File::open(path)?;
-    file.seek(SeekFrom::End(-1))?;
-    let mut last = [0];
-    file.read_exact(&mut last)?;
-    Ok(last == *b"\n")
 }
 
 #[cfg(test)]

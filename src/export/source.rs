@@ -4,6 +4,7 @@ use super::{ExportError, encoder::Wanted};
 use crate::plex::{
     error::PlexError,
     http::{Get, Plex},
+    lookup::by_keys,
     pager::{Page, Position},
     xml::{Arena, Document, XmlError},
 };
@@ -149,10 +150,9 @@ async fn fetch(plex: Plex, keys: Vec<u64>, check: fn(&str) -> Result<(), XmlErro
 }
 
 fn request(keys: &[u64]) -> Get {
-    let joined = keys.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
-    ["includeGuids", "includeChapters", "includeMarkers", "includeExtras"]
-        .into_iter()
-        .fold(Get::new("the details of items", ["library", "metadata", &joined]), |get, name| get.with(name, "1"))
+    let items = Get { what: "the details of items".into(), ..by_keys(keys) };
+    let wanted = ["includeGuids", "includeChapters", "includeMarkers", "includeExtras"];
+    wanted.into_iter().fold(items, |get, name| get.with(name, "1"))
 }
 
 /// Whether an answer ends as it should: what stops early is told at a glance.

@@ -190,6 +190,6 @@ pub fn made_playlist(answer: &str) -> Option<Playlist> {
     let mut arena = Arena::default();
     let row = document.next_row(&mut arena).ok()??;
     let mut buffer = Vec::new();
-    row.write_full(&mut buffer, None);
+    row.write_full(&mut buffer);
     serde_json::from_slice(&buffer).ok()
 }

@@ -427,7 +427,7 @@ pub fn listing(key: &str, media_type: Option<MediaType>) -> Get {
 /// A row as a `T`; none where it can't be read. `buffer` is room that is used again from row to row.
 pub fn decode<T: DeserializeOwned>(row: Row<'_, '_>, buffer: &mut Vec<u8>) -> Option<T> {
     buffer.clear();
-    row.write_full(buffer, None);
+    row.write_full(buffer);
     serde_json::from_slice(buffer)
         .inspect_err(|error| {
             let key = row.attribute("ratingKey").unwrap_or_default();

@@ -228,11 +228,6 @@ impl Pager {
         }
     }
 
-    /// Whether a row with this rating key is new. Rows without a number for a key are always new.
-    pub fn is_new(keys: &mut RoaringTreemap, rating_key: Option<&str>) -> bool {
-        rating_key.and_then(|key| key.parse().ok()).is_none_or(|key| keys.insert(key))
-    }
-
     /// The keys seen so far, to be handed to whoever reads the pages, and back.
     pub fn take_keys(&mut self) -> RoaringTreemap {
         std::mem::take(&mut self.keys)

@@ -8,7 +8,7 @@ use super::{
     fields::is_single,
     iso,
     json::write_value,
-    selection::{Paths, Selection, Shape},
+    selection::{Selection, Shape},
     vocabulary::Vocabulary,
 };
 use quick_xml::{Reader, errors::IllFormedError, events::Event};
@@ -264,8 +264,8 @@ impl<'x> Row<'_, 'x> {
     }
 
     /// Appends the row as one JSON object: every attribute, then every child by name as an array, as Plex's JSON has them.
-    pub fn write_full(&self, out: &mut Vec<u8>, redaction: Option<&Paths>) {
-        self.write_in(out, Shape::of_redaction(redaction));
+    pub fn write_full(&self, out: &mut Vec<u8>) {
+        self.write_in(out, Shape::default());
     }
 
     /// Appends the row as one JSON object with what `selection` leaves of it, and `first` as its first member.
@@ -397,6 +397,7 @@ fn spans(start: usize, end: usize, name_length: usize, empty: bool) -> (Span, Sp
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plex::selection::Paths;
 
     fn rows(xml: &str) -> Result<Vec<serde_json::Value>, XmlError> {
         let mut document = Document::open(xml)?;
@@ -404,7 +405,7 @@ mod tests {
         let mut rows = Vec::new();
         while let Some(row) = document.next_row(&mut arena)? {
             let mut out = Vec::new();
-            row.write_full(&mut out, None);
+            row.write_full(&mut out);
             rows.push(serde_json::from_slice(&out).expect("a JSON object"));
         }
         Ok(rows)
@@ -495,11 +496,12 @@ mod tests {
     #[test]
     fn redacted_fields_are_left_out_at_every_level() {
         let xml = r#"<MediaContainer><Video ratingKey="1" summary="s"><Media id="1"><Part id="2" file="/secret"/><Part id="3" file="/secret"/></Media><Role tag="R"/></Video></MediaContainer>"#;
-        let redaction = Paths::new(["Media.Part.file", "Role", "summary"]);
+        let hide = Some(Paths::new(["Media.Part.file", "Role", "summary"]));
+        let selection = Selection { hide, ..Selection::default() };
         let mut document = Document::open(xml).unwrap();
         let mut arena = Arena::default();
         let mut out = Vec::new();
-        document.next_row(&mut arena).unwrap().unwrap().write_full(&mut out, Some(&redaction));
+        document.next_row(&mut arena).unwrap().unwrap().write_selected(&mut out, &selection, None);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             r#"{"ratingKey":"1","Media":[{"id":1,"Part":[{"id":2},{"id":3}]}]}"#

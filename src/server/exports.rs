@@ -5,6 +5,7 @@ use crate::{
     export::{
         index::Record,
         name::{ExportName, URI},
+        writer::Format,
     },
     guard::{Affected, NotAdmitted, Outcome, Read, Request, Settlement},
     tools::{READ_EXPORT, call::Caller, text},
@@ -33,7 +34,7 @@ pub(super) fn list(app: &App) -> Vec<Resource> {
     let records = app.exports.records();
     let resource = |listed: crate::export::directory::Listed| {
         let name = listed.name.to_string();
-        let record = records.get(&name).filter(|record| record.bytes == listed.bytes);
+        let record = records.get(&name).filter(|record| record.fits(listed.bytes));
         let mut resource = Resource::new(listed.name.uri(), name.clone())
             .with_mime_type(listed.format.mime_type())
             .with_size(listed.bytes)
@@ -148,6 +149,7 @@ fn not_found(uri: &str) -> ErrorData {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Piece {
     name: ExportName,
+    format: Format,
     offset: u64,
     length: u64,
 }
@@ -166,8 +168,8 @@ impl Piece {
     fn parse(uri: &str) -> Result<Self, &'static str> {
         let rest = uri.strip_prefix(URI).ok_or("is not one of an export")?;
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (name, _) = ExportName::parse_any(&path.replace("%20", " ")).ok_or("names no export")?;
-        let mut piece = Self { name, offset: 0, length: USUAL_LENGTH };
+        let (name, format) = ExportName::parse_any(&path.replace("%20", " ")).ok_or("names no export")?;
+        let mut piece = Self { name, format, offset: 0, length: USUAL_LENGTH };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let number = |text: &str| text.parse().map_err(|_| "has an offset or a length that is no whole number");
             match pair.split_once('=') {
@@ -226,7 +228,7 @@ fn keep(bytes: &[u8]) -> usize {
 
 fn result(app: &App, piece: &Piece, found: Found) -> ReadResourceResult {
     let Found { text, offset, next, size } = found;
-    let record = app.exports.records().remove(&piece.name.to_string()).filter(|record| record.bytes == size);
+    let record = app.exports.records().remove(&piece.name.to_string()).filter(|record| record.fits(size));
     let mut meta = record.as_ref().map(about).unwrap_or_default();
     meta.insert("offset".into(), offset.into());
     meta.insert("size".into(), size.into());
@@ -234,10 +236,8 @@ fn result(app: &App, piece: &Piece, found: Found) -> ReadResourceResult {
     let mut text = Value::String(text);
     text::clean(&mut text);
     let text = text.as_str().unwrap_or_default().to_owned();
-    let mime_type =
-        ExportName::parse_any(&piece.name.to_string()).map_or("text/plain", |(_, format)| format.mime_type());
-    let mut contents =
-        vec![ResourceContents::text(text, piece.uri(offset)).with_mime_type(mime_type).with_meta(MetaObject(meta))];
+    let part = ResourceContents::text(text, piece.uri(offset)).with_mime_type(piece.format.mime_type());
+    let mut contents = vec![part.with_meta(MetaObject(meta))];
     if let Some(next) = next {
         let uri = piece.uri(next);
         let note = format!("There is more: {size} bytes in all. Read {uri} to go on.");

@@ -58,7 +58,7 @@ impl Tasks {
     ) -> Option<CreateTaskResult> {
         let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
         owners.retain(|id, _| self.manager.get_task(id).is_ok());
-        let open = |id: &String| self.manager.get_task(id).is_ok_and(|task| !is_over(&task));
+        let open = |id: &String| self.manager.get_task(id).is_ok_and(|task| !task.status().is_terminal());
         if owners.iter().filter(|(id, of)| *of == owner && open(id)).count() >= MOST_TASKS {
             return None;
         }
@@ -128,9 +128,4 @@ impl Tasks {
             _ => Err(ErrorData::invalid_params("there is no such task", None)),
         }
     }
-}
-
-fn is_over(task: &DetailedTask) -> bool {
-    let status = serde_json::to_value(task).ok().and_then(|task| task.get("status")?.as_str().map(str::to_owned));
-    status.is_some_and(|status| matches!(status.as_str(), "completed" | "failed" | "cancelled"))
 }

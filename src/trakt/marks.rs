@@ -6,11 +6,10 @@ use super::{
     missing::LEAST_APART,
     sign_in::{Locked, SignInFile},
 };
-use crate::guard::Cleared;
+use crate::{config::permissions::private_file, guard::Cleared};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
-    fs::OpenOptions,
     io::{self, Write as _},
 };
 
@@ -75,11 +74,7 @@ impl Marks {
             serde_json::to_writer(&mut lines, &Mark { rating_key: (*rating_key).to_owned(), at })?;
             lines.push(b'\n');
         }
-        let mut open = OpenOptions::new();
-        open.create(true).append(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
-        let mut file = open.open(sign_in.beside("marked"))?;
+        let mut file = private_file().append(true).create(true).open(sign_in.beside("marked"))?;
         file.write_all(&lines)?;
         file.sync_data()
     }
@@ -88,6 +83,7 @@ impl Marks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::OpenOptions;
 
     #[test]
     fn marks_are_known_by_item_and_time_even_after_a_crash() {

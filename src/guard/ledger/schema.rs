@@ -6,10 +6,13 @@ use super::{
     key::{Code, Key, beside},
     recall,
 };
-use crate::guard::clock::{Boot, Moment};
+use crate::{
+    config::permissions::private_file,
+    guard::clock::{Boot, Moment},
+};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use std::{
-    fs::{DirBuilder, OpenOptions},
+    fs::DirBuilder,
     io,
     path::{Path, PathBuf},
     time::Duration,
@@ -235,11 +238,7 @@ fn make_directory(path: &Path) -> io::Result<()> {
 /// An empty file that only its owner reads; SQLite's own files take the same mode. One that exists is not even opened:
 /// closing it again would drop the locks that another connection of this process holds (fcntl(2)).
 fn make_file(path: &Path) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    match private_file().write(true).create_new(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made.map(drop),
     }
