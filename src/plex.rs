@@ -20,6 +20,7 @@ pub mod posters;
 pub mod selection;
 pub mod sessions;
 pub mod stream;
+mod tags;
 mod vocabulary;
 mod window;
 pub mod xml;

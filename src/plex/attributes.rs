@@ -100,9 +100,24 @@ pub(super) fn split_plain(text: &str) -> Option<(&str, &str, &str)> {
 
 /// Whether a name is one that can be written into JSON as it is.
 pub(super) fn is_plain(name: &str) -> bool {
-    !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':' | b'.'))
+    !name.is_empty() && name.bytes().all(is_plain_byte)
 }
+
+/// Whether a byte may stand in such a name.
+pub(super) fn is_plain_byte(byte: u8) -> bool {
+    PLAIN.get(usize::from(byte)).is_some_and(|plain| *plain)
+}
+
+#[expect(clippy::indexing_slicing, reason = "runs at compile time, where a wrong index is a compile error")]
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        plain[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':' | b'.');
+        byte += 1;
+    }
+    plain
+};
 
 fn first_of_name<'x>(all: &'x str, name: &str) -> Option<&'x str> {
     let mut attributes = Attributes::new(all);

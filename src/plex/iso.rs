@@ -1,5 +1,6 @@
 //! Dates as people read them, beside Plex's own seconds since 1970: `addedAtIso` beside `addedAt`.
 
+use super::json::write_key;
 use jiff::Timestamp;
 
 /// What is added to a field's name.
@@ -42,10 +43,7 @@ pub(super) fn text_of(raw: &str) -> Option<String> {
 
 /// Appends the date that says the same as the field `name` as a member of a JSON object.
 pub(super) fn write_member(out: &mut Vec<u8>, first: &mut bool, name: &str, raw: &str) {
-    out.extend_from_slice(if std::mem::replace(first, false) { b"\"" } else { b",\"" });
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(SUFFIX.as_bytes());
-    out.extend_from_slice(b"\":");
+    write_key(out, first, &name_of(name));
     write(out, raw);
 }
 

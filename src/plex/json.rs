@@ -7,6 +7,13 @@ pub fn write_value(out: &mut Vec<u8>, element: &str, name: &str, value: &str) {
     write_typed(out, field_type(element, name), value);
 }
 
+/// Begins a member of an object; the name is one that JSON takes as it is.
+pub(super) fn write_key(out: &mut Vec<u8>, first: &mut bool, name: &str) {
+    out.extend_from_slice(if std::mem::replace(first, false) { b"\"" } else { b",\"" });
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
 /// The same for a field whose type is known.
 pub(super) fn write_typed(out: &mut Vec<u8>, kind: FieldType, value: &str) {
     match literal_of(kind, value) {
@@ -68,21 +75,47 @@ fn tail(text: &str, from: usize) -> &str {
     text.get(from..).unwrap_or_default()
 }
 
-/// Where the first byte is that can't be copied. Most text has none, and is looked through many bytes at a time.
-fn first_that_needs_care(text: &[u8]) -> Option<usize> {
+/// Where the first byte is that can't be copied: a quotation mark, a reference, a backslash, a control character. Most text has
+/// none, and is looked through many bytes at a time.
+pub(super) fn first_that_needs_care(text: &[u8]) -> Option<usize> {
+    // Most values are short.
+    let (eights, _) = text.as_chunks::<8>();
+    for (n, eight) in eights.iter().take(2).enumerate() {
+        let marks = marks(*eight);
+        if marks != 0 {
+            return Some(n * 8 + first_marked(marks));
+        }
+    }
     // Without an early exit inside a block the compiler makes vector code of it.
     let any = |block: &[u8; 16]| block.iter().fold(false, |any, &byte| any | needs_care(byte));
-    let (blocks, rest) = text.as_chunks::<16>();
-    let clean = blocks.iter().take_while(|block| !any(block)).count();
-    if clean == blocks.len() && text.last_chunk().is_some_and(|last| !any(last)) {
-        return None;
+    let (blocks, _) = text.as_chunks::<16>();
+    let clean = 16 * blocks.iter().skip(1).take_while(|block| !any(block)).count() + 16 * blocks.len().min(1);
+    let (eights, rest) = text.get(clean..).unwrap_or_default().as_chunks::<8>();
+    for (n, eight) in eights.iter().take(2).enumerate() {
+        let marks = marks(*eight);
+        if marks != 0 {
+            return Some(clean + n * 8 + first_marked(marks));
+        }
     }
-    let tail = blocks.get(clean).map_or(rest, |block| block.as_slice());
-    tail.iter().position(|&byte| needs_care(byte)).map(|at| clean * 16 + at)
+    rest.iter().position(|&byte| needs_care(byte)).map(|at| text.len() - rest.len() + at)
 }
 
+/// Eight bytes as a number of which the lowest marked byte is the first that needs care; those above it may be marked falsely.
+fn marks(bytes: [u8; 8]) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let bytes = u64::from_le_bytes(bytes);
+    let below = |bytes: u64, limit: u8| bytes.wrapping_sub(EACH * u64::from(limit)) & !bytes & (EACH * 0x80);
+    let equal = |byte: u8| below(bytes ^ (EACH * u64::from(byte)), 1);
+    below(bytes, 0x20) | equal(b'"') | equal(b'&') | equal(b'\\')
+}
+
+fn first_marked(marks: u64) -> usize {
+    usize::try_from(marks.trailing_zeros() / 8).unwrap_or_default()
+}
+
+#[expect(clippy::needless_bitwise_bool, reason = "without branches the compiler makes vector code of it")]
 fn needs_care(byte: u8) -> bool {
-    byte < 0x20 || byte == b'&' || byte == b'"' || byte == b'\\'
+    (byte < 0x20) | (byte == b'&') | (byte == b'"') | (byte == b'\\')
 }
 
 /// Resolves the reference that `text` starts with and returns what is behind it.
@@ -180,6 +213,30 @@ mod tests {
         assert_eq!(string("&#;&#x;&;"), "&#;&#x;&;");
         assert_eq!(string("a&#99999999;b"), "ab", "there is no such character");
         assert_eq!(string("line&#10;end\\"), "line\nend\\");
+    }
+
+    #[test]
+    fn the_first_byte_that_needs_care_is_found_wherever_it_stands() {
+        for length in 0..70 {
+            let clean = vec![b'x'; length];
+            assert_eq!(first_that_needs_care(&clean), None);
+            for at in 0..length {
+                for byte in [b'"', b'&', b'\\', 0, 0x1f] {
+                    for behind in [b'x', b'!', b'\'', 0x21, b'"', b'&', 0xff, 0xa2] {
+                        let mut text = clean.clone();
+                        text[at] = byte;
+                        text[at + 1..].fill(behind);
+                        assert_eq!(first_that_needs_care(&text), Some(at), "{text:?}");
+                    }
+                }
+            }
+        }
+        let harmless: Vec<u8> = (0x20..=0xff).filter(|byte| !b"\"&\\".contains(byte)).collect();
+        for turn in 0..harmless.len() {
+            let mut text = harmless.clone();
+            text.rotate_left(turn);
+            assert_eq!(first_that_needs_care(&text), None);
+        }
     }
 
     #[test]

@@ -45,7 +45,11 @@ impl Paths {
     /// Whether a field or child of that name is named whole.
     pub(super) fn names(&self, field: &str) -> bool {
         let found = self.names.iter().find(|name| name.text == field);
-        found.inspect(|name| name.met.store(true, Ordering::Relaxed)).is_some()
+        // Written once only: other threads read it all the time.
+        if let Some(name) = found.filter(|name| !name.met.load(Ordering::Relaxed)) {
+            name.met.store(true, Ordering::Relaxed);
+        }
+        found.is_some()
     }
 
     pub(super) fn below(&self, child: &str) -> Option<&Self> {
@@ -96,6 +100,11 @@ pub(super) struct Shape<'s> {
 impl<'s> Shape<'s> {
     pub(super) fn of_redaction(hide: Option<&'s Paths>) -> Self {
         Self { hide, of_items: hide, ..Self::default() }
+    }
+
+    /// Whether all is written, as it is.
+    pub(super) fn is_whole(&self) -> bool {
+        self.keep.is_none() && self.hide.is_none() && self.of_items.is_none() && !self.dates
     }
 
     /// Whether an attribute is written.

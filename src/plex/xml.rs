@@ -7,11 +7,11 @@ use super::{
     attributes::{Attributes, attribute, is_plain},
     fields::is_single,
     iso,
-    json::write_value,
+    json::{write_key, write_value},
     selection::{Selection, Shape},
+    tags::{Kind, Span, Tags},
     vocabulary::Vocabulary,
 };
-use quick_xml::{Reader, errors::IllFormedError, events::Event};
 use std::{borrow::Cow, cell::RefCell};
 
 /// Why a text is not an answer of Plex.
@@ -30,8 +30,8 @@ pub enum XmlError {
     #[error("the XML is broken at byte {at}: {cause}")]
     Malformed {
         /// Offset into the text.
-        at: u64,
-        /// The parser's words.
+        at: usize,
+        /// What is wrong with it.
         cause: String,
     },
     /// More nesting than any answer of Plex has; a guard against made-up input.
@@ -39,22 +39,15 @@ pub enum XmlError {
     TooDeep,
 }
 
+impl XmlError {
+    pub(super) fn malformed(at: usize, cause: &str) -> Self {
+        Self::Malformed { at, cause: shown(cause) }
+    }
+}
+
 const MAX_DEPTH: usize = 64;
 /// Different child names that one element may have. Children beyond are left out, so that grouping stays linear.
 const MAX_GROUPS: u32 = 256;
-
-/// Where a piece of the page's text is.
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    start: usize,
-    end: usize,
-}
-
-impl Span {
-    fn of(self, text: &str) -> &str {
-        text.get(self.start..self.end).unwrap_or_default()
-    }
-}
 
 const NONE: usize = usize::MAX;
 
@@ -64,6 +57,8 @@ struct Node {
     attributes: Span,
     /// The first of this node's groups.
     first_group: usize,
+    /// The one that its last child is in.
+    last_group: usize,
 }
 
 /// The children of one element that have one name in JSON.
@@ -90,35 +85,25 @@ pub struct Arena {
 /// A page of an answer: the container's own attributes, then its rows.
 pub struct Document<'x> {
     text: &'x str,
-    reader: Reader<&'x [u8]>,
+    tags: Tags<'x>,
     container: Span,
     /// `<MediaContainer/>`: nothing follows.
     finished: bool,
 }
 
+const CONTAINER: &str = "MediaContainer";
+
 impl<'x> Document<'x> {
     /// Reads up to the container's start tag.
     pub fn open(text: &'x str) -> Result<Self, XmlError> {
-        // The parser would pass over a byte order mark without counting it, and every span be off by it.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut reader = Reader::from_str(text);
-        // A stray `&` between elements is no reason to lose the rows.
-        reader.config_mut().allow_dangling_amp = true;
-        loop {
-            let start = position(&reader);
-            let event = next_event(&mut reader)?;
-            let (tag, empty) = match &event {
-                Event::Start(tag) => (tag, false),
-                Event::Empty(tag) => (tag, true),
-                Event::Eof => return Err(XmlError::Empty),
-                _ => continue,
-            };
-            if tag.name().as_ref() != "MediaContainer" {
-                return Err(XmlError::NotAContainer(shown(tag.name().as_ref())));
-            }
-            let (_, container) = spans(start, position(&reader), tag.name().as_ref().len(), empty);
-            return Ok(Self { text, reader, container, finished: empty });
+        let mut tags = Tags::new(text);
+        let tag = tags.next()?.ok_or(XmlError::Empty)?;
+        let name = tag.name.of(text);
+        if name != CONTAINER || tag.kind == Kind::End {
+            return Err(XmlError::NotAContainer(shown(name)));
         }
+        Ok(Self { text, tags, container: tag.attributes, finished: tag.kind == Kind::Empty })
     }
 
     /// The value of one of the container's own attributes.
@@ -146,43 +131,42 @@ impl<'x> Document<'x> {
         arena.groups.clear();
         arena.next_twin.clear();
         arena.open.clear();
-        loop {
-            let start = position(&self.reader);
-            match next_event(&mut self.reader)? {
-                Event::Start(tag) => {
-                    let (name, attributes) = spans(start, position(&self.reader), tag.name().as_ref().len(), false);
-                    let node = arena.add(self.text, name, attributes);
+        while let Some(tag) = self.tags.next()? {
+            match tag.kind {
+                Kind::Start => {
+                    let node = arena.add(self.text, tag.name, tag.attributes);
                     if arena.open.len() >= MAX_DEPTH {
                         return Err(XmlError::TooDeep);
                     }
                     arena.open.push(node);
                 }
-                Event::Empty(tag) => {
-                    let (name, attributes) = spans(start, position(&self.reader), tag.name().as_ref().len(), true);
-                    arena.add(self.text, name, attributes);
-                    if arena.open.is_empty() {
-                        return Ok(true);
-                    }
+                Kind::Empty => {
+                    arena.add(self.text, tag.name, tag.attributes);
                 }
-                Event::End(_) => {
-                    if arena.open.pop().is_none() {
+                Kind::End => {
+                    let closed = arena.open.pop();
+                    let open = closed.and_then(|node| Some(arena.nodes.get(node)?.name.of(self.text)));
+                    if tag.name.of(self.text) != open.unwrap_or(CONTAINER) {
+                        let at = tag.name.start.saturating_sub(2);
+                        return Err(XmlError::malformed(at, "an end tag that is not of the element before it"));
+                    }
+                    if closed.is_none() {
                         return Ok(false);
                     }
-                    if arena.open.is_empty() {
-                        return Ok(true);
-                    }
                 }
-                Event::Eof => return Err(XmlError::Truncated),
-                _ => {}
+            }
+            if arena.open.is_empty() {
+                return Ok(true);
             }
         }
+        Err(XmlError::Truncated)
     }
 }
 
 impl Arena {
     fn add(&mut self, text: &str, name: Span, attributes: Span) -> usize {
         let node = self.nodes.len();
-        self.nodes.push(Node { name, attributes, first_group: NONE });
+        self.nodes.push(Node { name, attributes, first_group: NONE, last_group: NONE });
         self.next_twin.push(NONE);
         if let Some(&parent) = self.open.last() {
             self.link(text, parent, node, name);
@@ -192,33 +176,35 @@ impl Arena {
 
     /// Puts `node` behind the children of its name.
     fn link(&mut self, text: &str, parent: usize, node: usize, name: Span) {
-        let mut at = self.nodes.get(parent).map_or(NONE, |parent| parent.first_group);
-        let mut last_group = NONE;
-        let mut seen = 0;
-        while let Some(group) = self.groups.get_mut(at) {
-            if json_name(group.name.of(text)) == json_name(name.of(text)) {
-                if let Some(next) = self.next_twin.get_mut(group.last) {
-                    *next = node;
-                }
-                group.last = node;
-                return;
+        let Self { nodes, groups, next_twin, .. } = self;
+        let Some(parent) = nodes.get_mut(parent) else { return };
+        // Children of one name mostly follow each other.
+        let mut at = parent.last_group;
+        if groups.get(at).is_none_or(|group| group.name.of(text) != name.of(text)) {
+            let (mut seen, mut last) = (0, NONE);
+            at = parent.first_group;
+            while let Some(group) = groups.get(at).filter(|group| !same(group.name.of(text), name.of(text))) {
+                seen += 1;
+                (last, at) = (at, group.following);
             }
-            seen += 1;
-            last_group = at;
-            at = group.following;
-        }
-        if seen >= MAX_GROUPS {
-            return;
-        }
-        let added = self.groups.len();
-        self.groups.push(Group { name, first: node, last: node, following: NONE });
-        match self.groups.get_mut(last_group) {
-            Some(last) => last.following = added,
-            None => {
-                if let Some(parent) = self.nodes.get_mut(parent) {
-                    parent.first_group = added;
+            if at == NONE {
+                if seen >= MAX_GROUPS {
+                    return;
+                }
+                at = groups.len();
+                groups.push(Group { name, first: node, last: NONE, following: NONE });
+                match groups.get_mut(last) {
+                    Some(last) => last.following = at,
+                    None => parent.first_group = at,
                 }
             }
+            parent.last_group = at;
+        }
+        if let Some(group) = groups.get_mut(at) {
+            if let Some(next) = next_twin.get_mut(group.last) {
+                *next = node;
+            }
+            group.last = node;
         }
     }
 }
@@ -285,29 +271,31 @@ impl<'x> Row<'_, 'x> {
     }
 
     fn write_in(&self, out: &mut Vec<u8>, shape: Shape<'_>) {
-        match self.arena.words.try_borrow_mut() {
-            Ok(mut words) => self.write_object(out, shape, &mut words),
-            Err(_) => self.write_object(out, shape, &mut Vocabulary::default()),
-        }
+        let (mut words, mut fresh) = (self.arena.words.try_borrow_mut(), Vocabulary::default());
+        let words = words.as_deref_mut().unwrap_or(&mut fresh);
+        let element = words.element(self.element());
+        self.write_object(out, element, shape, words);
     }
 
-    fn write_object(&self, out: &mut Vec<u8>, shape: Shape<'_>, words: &mut Vocabulary) {
+    /// `element` is what the vocabulary knows the row's element by.
+    fn write_object(&self, out: &mut Vec<u8>, element: Option<usize>, shape: Shape<'_>, words: &mut Vocabulary) {
+        let Some(node) = self.arena.nodes.get(self.node) else { return };
         out.push(b'{');
         let (begin, mut first) = (out.len(), true);
-        let (element, raw) = (self.element(), self.raw_attributes());
-        if !words.write(out, &mut first, (element, raw), shape) {
+        if !element.is_some_and(|element| words.write(out, &mut first, element, (self.text, node.attributes), shape)) {
             out.truncate(begin);
             first = true;
             self.write_unusual(out, &mut first, shape);
         }
-        let mut at = self.arena.nodes.get(self.node).map_or(NONE, |node| node.first_group);
+        let mut at = node.first_group;
         while let Some(group) = self.arena.groups.get(at) {
             at = group.following;
             let name = json_name(group.name.of(self.text));
             let Some(shape) = shape.below(name).filter(|_| is_plain(name)) else { continue };
             write_key(out, &mut first, name);
             if group.first == group.last && is_single(name) {
-                Row { node: group.first, ..*self }.write_object(out, shape, words);
+                let element = words.element(group.name.of(self.text));
+                Row { node: group.first, ..*self }.write_object(out, element, shape, words);
             } else {
                 self.write_group(out, group.first, shape, words);
             }
@@ -333,7 +321,10 @@ impl<'x> Row<'_, 'x> {
         let mut children = self.children(name);
         let mut words = Vocabulary::default();
         match (children.next(), children.next()) {
-            (Some(one), None) if is_single(name) => one.write_object(out, shape, &mut words),
+            (Some(one), None) if is_single(name) => {
+                let element = words.element(one.element());
+                one.write_object(out, element, shape, &mut words);
+            }
             (Some(first), _) => self.write_group(out, first.node, shape, &mut words),
             (None, _) => out.extend_from_slice(b"[]"),
         }
@@ -342,8 +333,15 @@ impl<'x> Row<'_, 'x> {
     fn write_group(&self, out: &mut Vec<u8>, first: usize, shape: Shape<'_>, words: &mut Vocabulary) {
         out.push(b'[');
         let mut node = first;
+        // Items of several elements are one group.
+        let (mut known, mut element) = ("", None);
         loop {
-            Row { node, ..*self }.write_object(out, shape, words);
+            let row = Row { node, ..*self };
+            if row.element() != known {
+                known = row.element();
+                element = words.element(known);
+            }
+            row.write_object(out, element, shape, words);
             match self.arena.next_twin.get(node) {
                 Some(&next) if next != NONE => node = next,
                 _ => break,
@@ -354,13 +352,6 @@ impl<'x> Row<'_, 'x> {
     }
 }
 
-/// Begins a member of an object; the name is one that JSON takes as it is.
-fn write_key(out: &mut Vec<u8>, first: &mut bool, name: &str) {
-    out.extend_from_slice(if std::mem::replace(first, false) { b"\"" } else { b",\"" });
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
-}
-
 /// Plex's JSON calls every kind of item `Metadata`, where the XML has an element name a kind.
 fn json_name(element: &str) -> &str {
     match element {
@@ -369,29 +360,14 @@ fn json_name(element: &str) -> &str {
     }
 }
 
-fn next_event<'x>(reader: &mut Reader<&'x [u8]>) -> Result<Event<'x>, XmlError> {
-    reader.read_event().map_err(|cause| match cause {
-        // The parser's words for a document that stops inside a tag or an element.
-        quick_xml::Error::Syntax(_) | quick_xml::Error::IllFormed(IllFormedError::MissingEndTag(_)) => {
-            XmlError::Truncated
-        }
-        cause => XmlError::Malformed { at: reader.error_position(), cause: shown(&cause.to_string()) },
-    })
+/// Whether two elements are of one name in JSON.
+fn same(one: &str, other: &str) -> bool {
+    one == other || json_name(one) == json_name(other)
 }
 
 /// What the server wrote as it may stand in an error: short, and of plain characters.
 fn shown(text: &str) -> String {
     text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(100).collect()
-}
-
-fn position(reader: &Reader<&[u8]>) -> usize {
-    usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX)
-}
-
-/// The name and the attributes of the tag between two positions: `<name attributes>`.
-fn spans(start: usize, end: usize, name_length: usize, empty: bool) -> (Span, Span) {
-    let name = Span { start: start + 1, end: start + 1 + name_length };
-    (name, Span { start: name.end, end: end.saturating_sub(if empty { 2 } else { 1 }) })
 }
 
 #[cfg(test)]
