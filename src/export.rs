@@ -127,3 +127,8 @@ impl From<crate::plex::xml::XmlError> for ExportError {
         Self::Plex(error.into())
     }
 }
+
+/// Runs work that keeps a processor or the disk busy where it does not hold up the protocol.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ExportError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| ExportError::Write(io::Error::other(error)))
+}

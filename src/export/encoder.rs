@@ -1,17 +1,18 @@
-//! From Plex's rows to the text of an export, on a thread of its own.
+//! From Plex's rows to the text of an export, on threads of its own: several pages may be in work at once.
 
-use super::{
-    layout::Layout,
-    writer::{Format, Rows},
-};
+use super::{layout::Layout, writer::Format};
 use crate::plex::{
-    csv::Columns,
-    pager::{Page, PageCount},
+    csv::{Cells, Columns},
+    pager::PageCount,
     selection::{Paths, Selection},
     xml::{Arena, Document, Row, XmlError},
 };
 use roaring::RoaringTreemap;
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 /// What tells the rows of a list apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -39,14 +40,11 @@ impl Identity {
 
 /// Writes rows as a layout says.
 pub(super) struct Encoder {
-    pub(super) rows: Rows,
+    format: Format,
     shape: Shape,
     identity: Identity,
-    arena: Arena,
-    /// Rows of a batch before they are in order.
-    scratch: Vec<u8>,
-    /// The number of the last row of the last page.
-    pub(super) last: Option<u64>,
+    /// What those who are not at work have left for the next.
+    desks: Mutex<Vec<Desk>>,
 }
 
 enum Shape {
@@ -54,40 +52,66 @@ enum Shape {
     Line(Columns),
 }
 
-impl Shape {
-    fn write(&mut self, out: &mut Vec<u8>, row: &Row<'_, '_>, first: Option<(&str, &str)>) {
-        match self {
-            Self::Object(selection) => row.write_selected(out, selection, first),
-            Self::Line(columns) => columns.write_row(out, row, first),
-        }
-    }
+/// What one thread works with, used again from page to page.
+#[derive(Default)]
+struct Desk {
+    arena: Arena,
+    cells: Cells,
+    text: Vec<u8>,
 }
 
-/// A new row of a listing whose details are asked for.
-#[derive(Clone, Debug)]
+/// Rows as they stand in the file.
+#[derive(Debug, Default)]
+pub(super) struct Encoded {
+    text: Vec<u8>,
+    /// Of each row its number, and where it ends.
+    rows: Vec<(Option<u64>, usize)>,
+}
+
+/// The rows of a page of a listing, whose details are still to be asked for.
+#[derive(Debug)]
+pub(super) struct Listed {
+    pub(super) text: String,
+    pub(super) rows: Vec<Wanted>,
+}
+
+/// A row of a listing whose details are asked for.
+#[derive(Debug)]
 pub(super) struct Wanted {
     /// Its place on its page.
     at: u64,
     /// The item; none where the row has no key to ask by.
     pub(super) key: Option<u64>,
+    /// What tells it apart.
+    pub(super) number: Option<u64>,
     /// The entry of a playlist that it is.
     entry: Option<String>,
 }
 
+/// The rows of a batch, with their details.
+pub(super) struct Detailed {
+    pub(super) text: Vec<u8>,
+    pub(super) items: u64,
+    /// Those of them that are as the listing has them.
+    pub(super) without_details: u64,
+}
+
 impl Encoder {
-    /// An encoder that goes on after so many items.
-    pub(super) fn new(layout: &Layout, identity: Identity, after: u64) -> Self {
-        let mut rows = Rows::after(layout.format, after);
-        let shape = if layout.format == Format::Csv {
-            let columns = layout.columns();
-            if after == 0 {
-                rows.head(|out| columns.write_header(out));
-            }
-            Shape::Line(columns)
-        } else {
-            Shape::Object(layout.selection())
+    pub(super) fn new(layout: &Layout, identity: Identity) -> Self {
+        let shape = match layout.format {
+            Format::Csv => Shape::Line(layout.columns()),
+            Format::Json | Format::Ndjson => Shape::Object(layout.selection()),
         };
-        Self { rows, shape, identity, arena: Arena::default(), scratch: Vec::new(), last: None }
+        Self { format: layout.format, shape, identity, desks: Mutex::default() }
+    }
+
+    /// What stands in the file before the first row; for JSON that is written with it.
+    pub(super) fn head(&self) -> Vec<u8> {
+        let mut head = Vec::new();
+        if let Shape::Line(columns) = &self.shape {
+            columns.write_header(&mut head);
+        }
+        head
     }
 
     /// The fields that were chosen and that no row had.
@@ -98,45 +122,54 @@ impl Encoder {
         }
     }
 
-    /// Writes the new rows of a page. Of a page that can't be read to its end nothing is kept.
-    pub(super) fn page(&mut self, page: &Page, keys: &mut RoaringTreemap) -> Result<PageCount, XmlError> {
-        let Self { rows, shape, identity, arena, last, .. } = self;
-        let mark = rows.mark();
-        let mut seen = Seen::new(keys);
-        let read = page.for_each(arena, |row| {
-            if seen.is_new(identity.of(&row)) {
-                rows.row(|out| shape.write(out, &row, None));
-            }
-            Ok::<_, XmlError>(())
+    /// Writes the rows of a page.
+    pub(super) fn page(&self, page: &str) -> Result<Encoded, XmlError> {
+        let Desk { mut arena, mut cells, mut text } = self.sit_down();
+        let mut rows = Vec::new();
+        let read = for_each_row(page, &mut arena, |row| {
+            self.write(&mut text, &mut cells, &row, None);
+            rows.push((self.identity.of(&row), text.len()));
         });
-        seen.end(read, last).inspect_err(|_| rows.back_to(mark))
+        if let Err(error) = read {
+            self.stand_up(Desk { arena, cells, text });
+            return Err(error);
+        }
+        self.stand_up(Desk { arena, cells, text: Vec::new() });
+        Ok(Encoded { text, rows })
     }
 
-    /// Picks the new rows of a page.
-    pub(super) fn pick(
-        &mut self,
-        page: &Page,
-        keys: &mut RoaringTreemap,
-    ) -> Result<(PageCount, Vec<Wanted>), XmlError> {
-        let Self { identity, arena, last, .. } = self;
-        let mut picked = Vec::new();
-        let mut seen = Seen::new(keys);
-        let read = page.for_each(arena, |row| {
-            let at = seen.count.rows;
-            if seen.is_new(identity.of(&row)) {
-                let key = row.attribute("ratingKey").and_then(|key| key.parse().ok());
-                picked.push(Wanted { at, key, entry: row.attribute(ENTRY).map(Into::into) });
-            }
-            Ok::<_, XmlError>(())
+    /// Lists the rows of a page.
+    pub(super) fn list(&self, text: String) -> Result<Listed, XmlError> {
+        let mut desk = self.sit_down();
+        let mut rows = Vec::new();
+        let read = for_each_row(&text, &mut desk.arena, |row| {
+            rows.push(Wanted {
+                at: rows.len() as u64,
+                key: row.attribute("ratingKey").and_then(|key| key.parse().ok()),
+                number: self.identity.of(&row),
+                entry: row.attribute(ENTRY).map(Into::into),
+            });
         });
-        Ok((seen.end(read, last)?, picked))
+        self.stand_up(desk);
+        read.map(|()| Listed { text, rows })
     }
 
     /// Writes the rows that are wanted of a page, in its order, with their details; those of which there are none as the
-    /// listing has them. Returns how many these are.
-    pub(super) fn details(&mut self, page: &Page, wanted: &[Wanted], texts: &[String]) -> Result<u64, XmlError> {
-        let Self { rows, shape, arena, scratch, .. } = self;
-        scratch.clear();
+    /// listing has them.
+    pub(super) fn details(&self, page: &str, wanted: &[Wanted], answers: &[String]) -> Result<Detailed, XmlError> {
+        let mut desk = self.sit_down();
+        let detailed = self.write_details(&mut desk, page, wanted, answers);
+        self.stand_up(desk);
+        detailed
+    }
+
+    fn write_details(
+        &self,
+        Desk { arena, cells, text }: &mut Desk,
+        page: &str,
+        wanted: &[Wanted],
+        answers: &[String],
+    ) -> Result<Detailed, XmlError> {
         let mut places = vec![None; wanted.len()];
         let mut by_key: HashMap<u64, Vec<usize>> = HashMap::new();
         for (n, wanted) in wanted.iter().enumerate() {
@@ -145,22 +178,21 @@ impl Encoder {
             }
         }
         let mut write = |n: usize, row: &Row<'_, '_>, first: Option<(&str, &str)>| {
-            let begin = scratch.len();
-            shape.write(scratch, row, first);
+            let begin = text.len();
+            self.write(text, cells, row, first);
             if let Some(place) = places.get_mut(n) {
-                *place = Some(begin..scratch.len());
+                *place = Some(begin..text.len());
             }
         };
-        for text in texts {
-            let mut document = Document::open(text)?;
-            while let Some(row) = document.next_row(arena)? {
+        for answer in answers {
+            for_each_row(answer, arena, |row| {
                 let key = row.attribute("ratingKey").and_then(|key| key.parse::<u64>().ok());
                 // What was not asked for, or comes twice, is not written.
                 for n in key.and_then(|key| by_key.remove(&key)).unwrap_or_default() {
                     let entry = wanted.get(n).and_then(|wanted| wanted.entry.as_deref());
                     write(n, &row, entry.map(|entry| (ENTRY, entry)));
                 }
-            }
+            })?;
         }
         let mut missing: HashMap<u64, usize> = by_key
             .into_values()
@@ -168,59 +200,83 @@ impl Encoder {
             .chain((0..wanted.len()).filter(|n| wanted.get(*n).is_some_and(|wanted| wanted.key.is_none())))
             .filter_map(|n| Some((wanted.get(n)?.at, n)))
             .collect();
-        let lacking = missing.len() as u64;
-        if lacking > 0 {
+        let without_details = missing.len() as u64;
+        if without_details > 0 {
             let mut at = 0;
-            page.for_each(arena, |row| {
+            for_each_row(page, arena, |row| {
                 if let Some(n) = missing.remove(&at) {
                     write(n, &row, None);
                 }
                 at += 1;
-                Ok::<_, XmlError>(())
             })?;
         }
-        for place in places.into_iter().flatten() {
-            rows.row(|out| out.extend_from_slice(scratch.get(place).unwrap_or_default()));
-        }
-        Ok(lacking)
-    }
-}
-
-/// Which rows of a page are new; what it learns is forgotten again if the page turns out to be unreadable.
-struct Seen<'k> {
-    keys: &'k mut RoaringTreemap,
-    added: Vec<u64>,
-    last: Option<u64>,
-    count: PageCount,
-}
-
-impl<'k> Seen<'k> {
-    fn new(keys: &'k mut RoaringTreemap) -> Self {
-        Self { keys, added: Vec::new(), last: None, count: PageCount::default() }
+        let places: Vec<_> = places.into_iter().flatten().collect();
+        let items = places.len() as u64;
+        // Servers answer in the order of the keys, so that mostly nothing has to be moved.
+        let text = if places.is_sorted_by_key(|place| place.start) {
+            mem::take(text)
+        } else {
+            places.into_iter().filter_map(|place| text.get(place)).collect::<Vec<_>>().concat()
+        };
+        Ok(Detailed { text, items, without_details })
     }
 
-    fn is_new(&mut self, key: Option<u64>) -> bool {
-        self.count.rows += 1;
-        self.last = key;
-        let new = key.is_none_or(|key| {
-            let new = self.keys.insert(key);
-            if new {
-                self.added.push(key);
-            }
-            new
+    /// Appends a row and what parts it from the next.
+    fn write(&self, text: &mut Vec<u8>, cells: &mut Cells, row: &Row<'_, '_>, first: Option<(&str, &str)>) {
+        self.format.write_row(text, |text| match &self.shape {
+            Shape::Object(selection) => row.write_selected(text, selection, first),
+            Shape::Line(columns) => columns.write_row(text, cells, row, first),
         });
-        self.count.new += u64::from(new);
-        new
     }
 
-    fn end(self, read: Result<(), XmlError>, last: &mut Option<u64>) -> Result<PageCount, XmlError> {
-        if let Err(error) = read {
-            for key in self.added {
-                self.keys.remove(key);
-            }
-            return Err(error);
-        }
-        *last = self.last;
-        Ok(self.count)
+    fn sit_down(&self) -> Desk {
+        let mut desk = self.desks().pop().unwrap_or_default();
+        desk.text.clear();
+        desk
     }
+
+    fn stand_up(&self, desk: Desk) {
+        self.desks().push(desk);
+    }
+
+    /// Takes a text that is written, for another to be gathered in its place.
+    pub(super) fn give_back(&self, text: Vec<u8>) {
+        if let Some(desk) = self.desks().iter_mut().find(|desk| desk.text.capacity() == 0) {
+            desk.text = text;
+        }
+    }
+
+    fn desks(&self) -> MutexGuard<'_, Vec<Desk>> {
+        self.desks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Encoded {
+    /// The rows whose numbers `keys` does not have yet, and the number of the last of all.
+    pub(super) fn new_rows(self, keys: &mut RoaringTreemap) -> (Vec<u8>, PageCount, Option<u64>) {
+        let Self { mut text, rows } = self;
+        let mut count = PageCount { rows: rows.len() as u64, new: 0 };
+        // From the end of what stays to the end of the row that was looked at last.
+        let (mut kept, mut end) = (0, 0);
+        for (number, row_end) in &rows {
+            if number.is_none_or(|number| keys.insert(number)) {
+                count.new += 1;
+                if kept < end {
+                    text.copy_within(end..*row_end, kept);
+                }
+                kept += row_end - end;
+            }
+            end = *row_end;
+        }
+        text.truncate(kept);
+        (text, count, rows.last().and_then(|(number, _)| *number))
+    }
+}
+
+fn for_each_row(text: &str, arena: &mut Arena, mut visit: impl FnMut(Row<'_, '_>)) -> Result<(), XmlError> {
+    let mut document = Document::open(text)?;
+    while let Some(row) = document.next_row(arena)? {
+        visit(row);
+    }
+    Ok(())
 }

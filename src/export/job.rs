@@ -2,20 +2,19 @@
 
 pub use super::encoder::Identity;
 use super::{
-    ExportError,
+    ExportError, blocking,
     directory::{Cut, Pending},
-    encoder::Encoder,
+    encoder::{Encoder, Listed},
     layout::{Detail, Layout},
     name::ExportName,
-    source::{Batch, Behind, Details},
-    writer::HashedFile,
+    source::{Behind, Details},
+    writer::{HashedFile, Rows},
 };
 use crate::{
     guard::ExportCaps,
     plex::{
-        error::PlexError,
         http::{Get, Plex},
-        pager::{End, Page, Pager},
+        pager::{End, Outcome, PageCount, Pager, Position},
         xml::{Arena, XmlError},
     },
 };
@@ -28,10 +27,13 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 /// How much is lost at most, in time, where an export is cut that can be gone on with.
 const KEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Pages of a listing that are fetched and encoded while one is written.
+const PAGES_AHEAD: usize = 3;
 
 /// What to export.
 #[derive(Clone, Debug)]
@@ -103,12 +105,13 @@ impl Job {
         let deadline = Duration::from_secs(caps.max_seconds);
         let mut run = Run::begin(self, plex, pending, caps, progress).await?;
         let written = tokio::time::timeout(deadline, run.write()).await;
-        let written = written.unwrap_or(Err(ExportError::cap("max_seconds", caps.max_seconds)));
-        if let Err(error) = written {
-            run.end_early(&error).await;
-            return Err(error);
+        match written.unwrap_or(Err(ExportError::cap("max_seconds", caps.max_seconds))) {
+            Ok(outcome) => run.publish(outcome).await,
+            Err(error) => {
+                run.end_early(&error).await;
+                Err(error)
+            }
         }
-        run.publish().await
     }
 }
 
@@ -118,11 +121,16 @@ struct Run<'c, P> {
     plex: Plex,
     caps: &'c ExportCaps,
     progress: P,
-    pager: Pager,
-    /// Away while a page is being encoded.
-    encoder: Option<Box<Encoder>>,
+    encoder: Arc<Encoder>,
+    rows: Rows,
+    /// What tells the rows apart that were read so far.
+    keys: RoaringTreemap,
+    /// The number of the last of them.
+    last: Option<u64>,
     writing: Writing,
     without_details: u64,
+    /// Where the listing is read on, by one that was cut.
+    resumed_at: Option<Position>,
     resumed: u64,
     kept_at: Instant,
 }
@@ -135,145 +143,123 @@ impl<'c, P: FnMut(Progress) + Send> Run<'c, P> {
         caps: &'c ExportCaps,
         progress: P,
     ) -> Result<Self, ExportError> {
-        let mut pager = Pager::new(plex.clone(), job.request.clone(), job.page_size, 0, job.until);
-        let (mut file, mut resumed) = (None, 0);
+        let (mut hashed, mut position, mut resumed, mut keys) = (None, None, 0, RoaringTreemap::new());
         if let Some(from) = pending.take_resumed() {
             if still_there(&plex, &job, &from.cut).await? {
-                resumed = from.cut.items;
-                pager = pager.resume(from.cut.position, from.keys);
-                file = Some(from.hashed);
+                (resumed, position) = (from.cut.items, Some(from.cut.position));
+                (hashed, keys) = (Some(from.hashed), from.keys);
             } else {
                 pending.begin_anew()?;
             }
         }
-        let encoder = Box::new(Encoder::new(&job.layout, job.identity, resumed));
-        let file = match file {
+        let encoder = Arc::new(Encoder::new(&job.layout, job.identity));
+        let rows = Rows::after(job.layout.format, resumed, encoder.head());
+        let file = match hashed {
             Some(hashed) => HashedFile::after(pending, hashed),
             None => HashedFile::new(pending),
         };
-        let writing = Writing::Idle(Box::new((file, Vec::new())));
-        let kept_at = Instant::now();
-        let encoder = Some(encoder);
-        Ok(Self { job, plex, caps, progress, pager, encoder, writing, without_details: 0, resumed, kept_at })
+        Ok(Self {
+            job,
+            plex,
+            caps,
+            progress,
+            encoder,
+            rows,
+            keys,
+            last: None,
+            writing: Writing::Idle(Box::new(file)),
+            without_details: 0,
+            resumed_at: position,
+            resumed,
+            kept_at: Instant::now(),
+        })
     }
 
-    async fn write(&mut self) -> Result<(), ExportError> {
-        match self.job.layout.detail {
+    /// Reads the list to its end, with `work` done with each page.
+    fn pager<T: Send + 'static>(
+        &self,
+        ahead: usize,
+        work: impl Fn(&Encoder, String) -> Result<T, XmlError> + Send + Sync + 'static,
+    ) -> Pager<T> {
+        let (encoder, Job { request, page_size, until, .. }) = (Arc::clone(&self.encoder), &self.job);
+        let work = move |text| work(&encoder, text);
+        let pager = Pager::working(self.plex.clone(), request.clone(), *page_size, 0, *until, work).ahead(ahead);
+        match self.resumed_at {
+            Some(position) => pager.resume(position),
+            None => pager,
+        }
+    }
+
+    async fn write(&mut self) -> Result<Outcome, ExportError> {
+        let outcome = match self.job.layout.detail {
             Detail::Summary | Detail::Full => self.write_listing().await?,
             Detail::Deep => self.write_details().await?,
-        }
-        self.encoder()?.rows.end();
-        self.hand_on().await?;
-        self.hand_on().await
+        };
+        self.rows.end();
+        self.hand_on(outcome.position.total).await?;
+        self.hand_on(outcome.position.total).await?;
+        Ok(outcome)
     }
 
-    async fn write_listing(&mut self) -> Result<(), ExportError> {
-        while let Some(page) = self.pager.next().await? {
-            let Some((_, count)) = self.work_on(page, Encoder::page).await? else { continue };
-            self.pager.account(count);
-            self.hand_on().await?;
+    async fn write_listing(&mut self) -> Result<Outcome, ExportError> {
+        let mut pager = self.pager(PAGES_AHEAD, |encoder, text| encoder.page(&text));
+        while let Some(page) = pager.next().await? {
+            let (rows, count, last) = page.into_content().new_rows(&mut self.keys);
+            self.rows.add(rows, count.new);
+            self.last = last;
+            pager.account(count);
+            self.hand_on(pager.total()).await?;
             if self.is_due() {
-                let behind = self.behind()?;
-                let keys = self.keep(behind).await?;
-                self.pager.return_keys(keys);
+                let keys = std::mem::take(&mut self.keys);
+                self.keys = self.keep(Behind { position: pager.position(), last, keys }).await?;
             }
         }
-        Ok(())
+        Ok(pager.outcome())
     }
 
-    async fn write_details(&mut self) -> Result<(), ExportError> {
-        let mut details = Details::new(self.plex.clone());
+    async fn write_details(&mut self) -> Result<Outcome, ExportError> {
+        let mut pager = self.pager(1, Encoder::list);
+        let mut details = Details::new(self.plex.clone(), Arc::clone(&self.encoder));
         loop {
             while details.wants_more() {
-                let Some(page) = self.pager.next().await? else { break };
-                let Some((page, (count, picked))) = self.work_on(page, Encoder::pick).await? else { continue };
-                self.pager.account(count);
-                let mut behind = None;
-                if self.job.subject.is_some() {
-                    let now = self.behind()?;
-                    self.pager.return_keys(now.keys.clone());
-                    behind = Some(now);
-                }
-                details.add(page, &picked, behind);
+                let Some(page) = pager.next().await? else { break };
+                let Listed { text, mut rows } = page.into_content();
+                let (all, last) = (rows.len() as u64, rows.last().and_then(|row| row.number));
+                rows.retain(|row| row.number.is_none_or(|number| self.keys.insert(number)));
+                pager.account(PageCount { rows: all, new: rows.len() as u64 });
+                let kept = self.job.subject.is_some();
+                let behind = || Behind { position: pager.position(), last, keys: self.keys.clone() };
+                details.add(text, rows, kept.then(behind));
             }
-            let Some(mut batch) = details.next().await? else { return Ok(()) };
-            let mut written = self.write_batch(&mut batch).await?;
-            if written.is_err() {
-                // An answer that can't be read: the others are saved from it.
-                details.ask_again(&mut batch).await?;
-                written = self.write_batch(&mut batch).await?;
-            }
-            self.without_details += written?;
-            self.hand_on().await?;
-            if let Some(behind) = batch.take_behind().filter(|_| self.is_due()) {
+            let Some((detailed, behind)) = details.next().await? else { return Ok(pager.outcome()) };
+            self.without_details += detailed.without_details;
+            self.rows.add(detailed.text, detailed.items);
+            self.hand_on(pager.total()).await?;
+            if let Some(behind) = behind.filter(|_| self.is_due()) {
                 self.keep(behind).await?;
             }
         }
     }
 
-    async fn write_batch(&mut self, batch: &mut Batch) -> Result<Result<u64, XmlError>, ExportError> {
-        let (page, wanted, texts) = batch.parts();
-        let mut encoder = self.encoder.take().ok_or(ExportError::GivenUp)?;
-        let (encoder, texts, written) = blocking({
-            let wanted = Arc::clone(&wanted);
-            move || {
-                let written = encoder.details(&page, &wanted, &texts);
-                (encoder, texts, written)
-            }
-        })
-        .await?;
-        drop(texts);
-        self.encoder = Some(encoder);
-        Ok(written)
-    }
-
-    /// Has a page worked on elsewhere; none where it can't be read and is to be asked for again.
-    async fn work_on<T: Send + 'static>(
-        &mut self,
-        page: Page,
-        work: impl FnOnce(&mut Encoder, &Page, &mut RoaringTreemap) -> Result<T, XmlError> + Send + 'static,
-    ) -> Result<Option<(Page, T)>, ExportError> {
-        let mut keys = self.pager.take_keys();
-        let mut encoder = self.encoder.take().ok_or(ExportError::GivenUp)?;
-        let (page, keys, encoder, result) = blocking(move || {
-            let result = work(&mut encoder, &page, &mut keys);
-            (page, keys, encoder, result)
-        })
-        .await?;
-        self.encoder = Some(encoder);
-        self.pager.return_keys(keys);
-        match result {
-            Ok(result) => Ok(Some((page, result))),
-            Err(error) => {
-                self.pager.retreat(PlexError::from(error))?;
-                Ok(None)
-            }
-        }
-    }
-
-    /// Where the listing is to be read on; takes the pager's keys.
-    fn behind(&mut self) -> Result<Behind, ExportError> {
-        let last = self.encoder()?.last;
-        Ok(Behind { position: self.pager.position(), last, keys: self.pager.take_keys() })
-    }
-
-    /// Checks the caps, tells how far it is, and has what was gathered written while the next page is worked on.
-    async fn hand_on(&mut self) -> Result<(), ExportError> {
-        let writing = std::mem::replace(&mut self.writing, Writing::Gone);
-        let (file, spare) = writing.wait().await?;
-        let encoder = self.encoder()?;
-        let items = encoder.rows.items();
-        let piece = encoder.rows.take(spare);
+    /// Checks the caps, tells how far it is, and has what was gathered written while more is read.
+    async fn hand_on(&mut self, total: Option<u64>) -> Result<(), ExportError> {
+        let file = self.written().await?;
+        let items = self.rows.items();
         let checked = self.check_caps(items, &file);
-        (self.progress)(Progress { items, total: self.pager.total(), bytes: file.bytes() });
+        (self.progress)(Progress { items, total, bytes: file.bytes() });
         self.writing = match checked {
-            Ok(()) => Writing::start(file, piece),
+            Ok(()) => Writing::start(file, self.rows.take(), Arc::clone(&self.encoder)),
             Err(error) => {
-                self.writing = Writing::Idle(Box::new((file, piece)));
+                self.writing = Writing::Idle(Box::new(file));
                 return Err(error);
             }
         };
         Ok(())
+    }
+
+    /// The file, once all that was handed on is written.
+    async fn written(&mut self) -> Result<HashedFile<Pending>, ExportError> {
+        std::mem::replace(&mut self.writing, Writing::Gone).wait().await
     }
 
     fn check_caps(&self, items: u64, file: &HashedFile<Pending>) -> Result<(), ExportError> {
@@ -289,11 +275,6 @@ impl<'c, P: FnMut(Progress) + Send> Run<'c, P> {
         file.file().check_room(file.bytes())
     }
 
-    fn encoder(&mut self) -> Result<&mut Encoder, ExportError> {
-        // It is away only while a page is worked on, which is waited for.
-        self.encoder.as_deref_mut().ok_or(ExportError::GivenUp)
-    }
-
     fn is_due(&self) -> bool {
         self.job.subject.is_some() && self.kept_at.elapsed() >= KEEP_INTERVAL
     }
@@ -301,9 +282,8 @@ impl<'c, P: FnMut(Progress) + Send> Run<'c, P> {
     /// Keeps how far it is, once all of that is written.
     async fn keep(&mut self, behind: Behind) -> Result<RoaringTreemap, ExportError> {
         let Behind { position, last, keys } = behind;
-        let writing = std::mem::replace(&mut self.writing, Writing::Gone);
-        let (mut file, spare) = writing.wait().await?;
-        let items = self.encoder()?.rows.items();
+        let mut file = self.written().await?;
+        let items = self.rows.items();
         let subject = self.job.subject.clone().unwrap_or_default();
         let (file, keys) = blocking(move || {
             let cut = Cut { subject, items, position, last };
@@ -314,7 +294,7 @@ impl<'c, P: FnMut(Progress) + Send> Run<'c, P> {
             (file, keys)
         })
         .await?;
-        self.writing = Writing::Idle(Box::new((file, spare)));
+        self.writing = Writing::Idle(Box::new(file));
         self.kept_at = Instant::now();
         Ok(keys)
     }
@@ -324,17 +304,14 @@ impl<'c, P: FnMut(Progress) + Send> Run<'c, P> {
         if error.is_passing() {
             return;
         }
-        let writing = std::mem::replace(&mut self.writing, Writing::Gone);
-        if let Ok((mut file, _)) = writing.wait().await {
+        if let Ok(mut file) = self.written().await {
             file.file_mut().forget();
         }
     }
 
-    async fn publish(mut self) -> Result<Finished, ExportError> {
-        let writing = std::mem::replace(&mut self.writing, Writing::Gone);
-        let (file, _) = writing.wait().await?;
-        let (items, unmet) = (self.encoder()?.rows.items(), self.encoder()?.unmet());
-        let bytes = file.bytes();
+    async fn publish(mut self, outcome: Outcome) -> Result<Finished, ExportError> {
+        let file = self.written().await?;
+        let (items, bytes) = (self.rows.items(), file.bytes());
         // The disk may take its time, and the call be given up meanwhile: then there is to be no file.
         let given_up = GivenUp::default();
         let seen = Arc::clone(&given_up.0);
@@ -343,22 +320,20 @@ impl<'c, P: FnMut(Progress) + Send> Run<'c, P> {
             Ok::<_, ExportError>((pending.publish(&seen)?, sha256))
         })
         .await??;
-        let pager = &self.pager;
-        let total = pager.total();
+        let Outcome { position, end, changed } = outcome;
         // A list that changed meanwhile may have moved a row past the pages that were still to come, whatever the counts say.
-        let complete =
-            pager.end() != Some(End::Repeated) && !pager.changed() && total.is_none_or(|total| total == items);
+        let complete = end != Some(End::Repeated) && !changed && position.total.is_none_or(|total| total == items);
         Ok(Finished {
             name,
             items,
             bytes,
             sha256,
-            total,
+            total: position.total,
             complete,
-            changed: pager.changed(),
-            repeated: pager.repeated(),
+            changed,
+            repeated: position.repeated,
             without_details: self.without_details,
-            unmet: if self.job.layout.fields.is_empty() { Vec::new() } else { unmet },
+            unmet: if self.job.layout.fields.is_empty() { Vec::new() } else { self.encoder.unmet() },
             resumed: self.resumed,
         })
     }
@@ -378,22 +353,26 @@ async fn still_there(plex: &Plex, job: &Job, cut: &Cut) -> Result<bool, ExportEr
     Ok(pager.total() == cut.position.total && found.is_some() && found == cut.last)
 }
 
-/// The file, and whether a piece of it is being written. The second part is a buffer to use again.
+/// The file, and whether a piece of it is being written.
 enum Writing {
-    Idle(Box<(HashedFile<Pending>, Vec<u8>)>),
-    Busy(JoinHandle<io::Result<(HashedFile<Pending>, Vec<u8>)>>),
+    Idle(Box<HashedFile<Pending>>),
+    Busy(JoinHandle<io::Result<HashedFile<Pending>>>),
     /// In other hands.
     Gone,
 }
 
 impl Writing {
-    fn start(mut file: HashedFile<Pending>, piece: Vec<u8>) -> Self {
-        Self::Busy(tokio::task::spawn_blocking(move || file.write_all(&piece).map(|()| (file, piece))))
+    fn start(mut file: HashedFile<Pending>, piece: Vec<u8>, encoder: Arc<Encoder>) -> Self {
+        Self::Busy(spawn_blocking(move || {
+            file.write_all(&piece)?;
+            encoder.give_back(piece);
+            Ok(file)
+        }))
     }
 
-    async fn wait(self) -> Result<(HashedFile<Pending>, Vec<u8>), ExportError> {
+    async fn wait(self) -> Result<HashedFile<Pending>, ExportError> {
         match self {
-            Self::Idle(idle) => Ok(*idle),
+            Self::Idle(file) => Ok(*file),
             Self::Busy(task) => Ok(task.await.map_err(io::Error::other)??),
             Self::Gone => Err(ExportError::GivenUp),
         }
@@ -408,9 +387,4 @@ impl Drop for GivenUp {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
-}
-
-/// Runs work that keeps a processor or the disk busy where it does not hold up the protocol.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ExportError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| ExportError::Write(io::Error::other(error)))
 }

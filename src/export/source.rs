@@ -1,11 +1,14 @@
-//! Items' details, asked for in batches of keys and in their order, some ahead of the one in work.
+//! Items' details, asked for in batches of keys and in their order, several ahead of the one that is written.
 
-use super::{ExportError, encoder::Wanted};
+use super::{
+    ExportError, blocking,
+    encoder::{Detailed, Encoder, Wanted},
+};
 use crate::plex::{
     error::PlexError,
     http::{Get, Plex},
     lookup::by_keys,
-    pager::{Page, Position},
+    pager::Position,
     xml::{Arena, Document, XmlError},
 };
 use roaring::RoaringTreemap;
@@ -14,27 +17,26 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// Items a request. The answers are as large as those of a page of a listing.
 const BATCH: usize = 100;
-/// Requests on their way; with the pages of the listing that are fetched ahead it makes four.
-const AHEAD: usize = 2;
+/// Requests on their way; with the page of the listing that is fetched ahead it makes four.
+const AHEAD: usize = 3;
 /// Items in a row that the server may fail on, before it is taken for broken.
 const MOST_FAILURES: usize = 50;
-
-/// The answers to a request that is on its way.
-type Answers = AbortOnDropHandle<Result<Vec<String>, PlexError>>;
 
 /// Asks for the details of the rows of a listing.
 pub(super) struct Details {
     plex: Plex,
+    encoder: Arc<Encoder>,
     waiting: VecDeque<Batch>,
-    asked: VecDeque<(Batch, Answers)>,
+    asked: VecDeque<(Asked, Option<Behind>)>,
 }
 
-/// Some rows of a page of the listing, and what the server tells of them.
-pub(super) struct Batch {
-    page: Arc<Page>,
-    wanted: Arc<Vec<Wanted>>,
-    /// The answers, which may lack items that the server has not got any more, or fails on.
-    texts: Vec<String>,
+/// The rows of a batch, on their way.
+type Asked = AbortOnDropHandle<Result<Detailed, ExportError>>;
+
+/// Some rows of a page of the listing.
+struct Batch {
+    page: Arc<String>,
+    wanted: Vec<Wanted>,
     behind: Option<Behind>,
 }
 
@@ -48,28 +50,9 @@ pub(super) struct Behind {
     pub(super) keys: RoaringTreemap,
 }
 
-impl Batch {
-    /// The page, its rows, and the answers, which are given away.
-    pub(super) fn parts(&mut self) -> (Arc<Page>, Arc<Vec<Wanted>>, Vec<String>) {
-        (Arc::clone(&self.page), Arc::clone(&self.wanted), std::mem::take(&mut self.texts))
-    }
-
-    /// Where the listing is to be read on after this batch; none in the middle of a page.
-    pub(super) fn take_behind(&mut self) -> Option<Behind> {
-        self.behind.take()
-    }
-
-    fn keys(&self) -> Vec<u64> {
-        let mut keys: Vec<u64> = self.wanted.iter().filter_map(|wanted| wanted.key).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        keys
-    }
-}
-
 impl Details {
-    pub(super) fn new(plex: Plex) -> Self {
-        Self { plex, waiting: VecDeque::new(), asked: VecDeque::new() }
+    pub(super) fn new(plex: Plex, encoder: Arc<Encoder>) -> Self {
+        Self { plex, encoder, waiting: VecDeque::new(), asked: VecDeque::new() }
     }
 
     /// Whether there is room for another page of the listing.
@@ -78,56 +61,69 @@ impl Details {
     }
 
     /// Adds the rows of a page that are wanted.
-    pub(super) fn add(&mut self, page: Page, picked: &[Wanted], behind: Option<Behind>) {
+    pub(super) fn add(&mut self, page: String, mut wanted: Vec<Wanted>, behind: Option<Behind>) {
         let page = Arc::new(page);
-        let batch = |wanted: &[Wanted]| Batch {
-            page: Arc::clone(&page),
-            wanted: Arc::new(wanted.to_vec()),
-            texts: Vec::new(),
-            behind: None,
-        };
-        let mut batches: Vec<_> = picked.chunks(BATCH).map(batch).collect();
-        if let Some(last) = batches.last_mut() {
+        while !wanted.is_empty() {
+            let rest = wanted.split_off(wanted.len().min(BATCH));
+            self.waiting.push_back(Batch { page: Arc::clone(&page), wanted, behind: None });
+            wanted = rest;
+        }
+        if let Some(last) = self.waiting.back_mut() {
             last.behind = behind;
         }
-        self.waiting.extend(batches);
         self.ask();
     }
 
     fn ask(&mut self) {
         while self.asked.len() < AHEAD {
-            let Some(batch) = self.waiting.pop_front() else { return };
-            let task = tokio::spawn(fetch(self.plex.clone(), batch.keys(), ends_well));
-            self.asked.push_back((batch, AbortOnDropHandle::new(task)));
+            let Some(Batch { page, wanted, behind }) = self.waiting.pop_front() else { return };
+            let task = tokio::spawn(details(self.plex.clone(), Arc::clone(&self.encoder), page, wanted));
+            self.asked.push_back((AbortOnDropHandle::new(task), behind));
         }
     }
 
-    /// The next batch with its answers; none where nothing waits.
-    pub(super) async fn next(&mut self) -> Result<Option<Batch>, ExportError> {
+    /// The next rows with their details, and where the listing is to be read on behind them, which is not known in the middle
+    /// of a page; none where nothing waits.
+    pub(super) async fn next(&mut self) -> Result<Option<(Detailed, Option<Behind>)>, ExportError> {
         self.ask();
-        let Some((mut batch, task)) = self.asked.pop_front() else { return Ok(None) };
-        batch.texts = task.await.map_err(std::io::Error::other)??;
+        let Some((task, behind)) = self.asked.pop_front() else { return Ok(None) };
+        let detailed = task.await.map_err(std::io::Error::other)??;
         self.ask();
-        Ok(Some(batch))
+        Ok(Some((detailed, behind)))
     }
+}
 
-    /// Asks for a batch again whose answers could not be read, and looks at each before it is taken.
-    pub(super) async fn ask_again(&mut self, batch: &mut Batch) -> Result<(), ExportError> {
-        batch.texts = fetch(self.plex.clone(), batch.keys(), read_through).await?;
-        Ok(())
+/// The rows with their details. Answers that can't be read are asked for again, and each is looked at before it is taken.
+async fn details(
+    plex: Plex,
+    encoder: Arc<Encoder>,
+    page: Arc<String>,
+    wanted: Vec<Wanted>,
+) -> Result<Detailed, ExportError> {
+    let mut keys: Vec<u64> = wanted.iter().filter_map(|wanted| wanted.key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let wanted = Arc::new(wanted);
+    let encode = |answers: Vec<String>| {
+        let (encoder, page, wanted) = (Arc::clone(&encoder), Arc::clone(&page), Arc::clone(&wanted));
+        blocking(move || encoder.details(&page, &wanted, &answers))
+    };
+    match encode(fetch(&plex, &keys, ends_well).await?).await? {
+        Ok(detailed) => Ok(detailed),
+        Err(_) => Ok(encode(fetch(&plex, &keys, read_through).await?).await??),
     }
 }
 
 /// The details of these items, in one answer where the server manages that. Where it does not, or says that one of them is
 /// not there, halves of them are asked for, down to single items; those that even alone can't be had are left out.
-async fn fetch(plex: Plex, keys: Vec<u64>, check: fn(&str) -> Result<(), XmlError>) -> Result<Vec<String>, PlexError> {
+async fn fetch(plex: &Plex, keys: &[u64], check: fn(&str) -> Result<(), XmlError>) -> Result<Vec<String>, PlexError> {
     let (mut texts, mut failures) = (Vec::new(), 0);
     let mut parts = vec![keys];
     while let Some(part) = parts.pop() {
         if part.is_empty() {
             continue;
         }
-        let answer = match plex.get(&request(&part)).await {
+        let answer = match plex.get(&request(part)).await {
             Ok(text) => check(&text).map(|()| text).map_err(PlexError::from),
             Err(error) => Err(error),
         };
@@ -142,7 +138,7 @@ async fn fetch(plex: Plex, keys: Vec<u64>, check: fn(&str) -> Result<(), XmlErro
             }
             Err(_) => {
                 let (first, second) = part.split_at(part.len() / 2);
-                parts.extend([second.to_vec(), first.to_vec()]);
+                parts.extend([second, first]);
             }
         }
     }

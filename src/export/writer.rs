@@ -4,6 +4,7 @@ use sha2::{Digest as _, Sha256};
 use std::{
     fmt::Write as _,
     io::{self, Write},
+    mem,
 };
 
 /// What a file of rows looks like.
@@ -42,75 +43,63 @@ impl Format {
             Self::Csv => "text/csv",
         }
     }
+
+    /// Appends the row that `write` appends, with what parts it from others.
+    pub(super) fn write_row(self, text: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+        if self == Self::Json {
+            text.extend_from_slice(b",\n");
+        }
+        write(text);
+        if self == Self::Ndjson {
+            text.push(b'\n');
+        }
+    }
 }
 
 /// The text of a file of rows, which is handed on in pieces.
 #[derive(Debug)]
-pub struct Rows {
+pub(super) struct Rows {
     format: Format,
     piece: Vec<u8>,
     items: u64,
 }
 
 impl Rows {
-    /// A file that goes on after so many items: with none it begins.
-    pub fn after(format: Format, items: u64) -> Self {
-        let piece = if items == 0 && format == Format::Json { vec![b'['] } else { Vec::new() };
-        Self { format, piece, items }
+    /// A file that goes on after so many items: with none it begins, with `head`.
+    pub(super) fn after(format: Format, items: u64, head: Vec<u8>) -> Self {
+        Self { format, piece: if items == 0 { head } else { Vec::new() }, items }
     }
 
-    /// Adds what `write` appends to the buffer it is given, which is no row.
-    pub fn head(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        write(&mut self.piece);
-    }
-
-    /// Adds the row that `write` appends to the buffer it is given.
-    pub fn row(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        if self.format == Format::Json {
-            self.piece.extend_from_slice(if self.items == 0 { b"\n" } else { b",\n" });
+    /// Adds so many rows, each written by [`Format::write_row`].
+    pub(super) fn add(&mut self, mut rows: Vec<u8>, items: u64) {
+        // The comma before the first row is where the array begins.
+        if let Some(comma) = rows.first_mut().filter(|_| self.format == Format::Json && self.items == 0) {
+            *comma = b'[';
         }
-        write(&mut self.piece);
-        if self.format == Format::Ndjson {
-            self.piece.push(b'\n');
+        if self.piece.is_empty() {
+            self.piece = rows;
+        } else {
+            self.piece.extend_from_slice(&rows);
         }
-        self.items += 1;
+        self.items += items;
     }
 
     /// Ends the file.
-    pub fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         if self.format == Format::Json {
-            self.piece.extend_from_slice(b"\n]\n");
+            self.piece.extend_from_slice(if self.items == 0 { b"[\n]\n" } else { b"\n]\n" });
         }
     }
 
     /// Rows so far.
-    pub fn items(&self) -> u64 {
+    pub(super) fn items(&self) -> u64 {
         self.items
     }
 
-    /// Where it stands now, to come back to.
-    pub fn mark(&self) -> Mark {
-        Mark { length: self.piece.len(), items: self.items }
+    /// Takes what was gathered.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        mem::take(&mut self.piece)
     }
-
-    /// Takes back all since `mark`, which was made in the same piece.
-    pub fn back_to(&mut self, mark: Mark) {
-        self.piece.truncate(mark.length);
-        self.items = mark.items;
-    }
-
-    /// Takes what was gathered; the next piece is gathered in `spare`.
-    pub fn take(&mut self, mut spare: Vec<u8>) -> Vec<u8> {
-        spare.clear();
-        std::mem::replace(&mut self.piece, spare)
-    }
-}
-
-/// A place in the text of a file of rows.
-#[derive(Clone, Copy, Debug)]
-pub struct Mark {
-    length: usize,
-    items: u64,
 }
 
 /// A file that is hashed while it is written.
@@ -204,21 +193,20 @@ mod tests {
             (Format::Ndjson, 0, ""),
             (Format::Ndjson, 2, "{\"n\":0}\n{\"n\":1}\n"),
         ] {
-            let mut gathered = Rows::after(format, 0);
+            let mut gathered = Rows::after(format, 0, Vec::new());
             let mut file = HashedFile::new(Vec::new());
             for n in 0..rows {
                 if n == 1 {
                     // As one that was cut would go on.
-                    gathered = Rows::after(format, n);
+                    gathered = Rows::after(format, n, b"head".to_vec());
                 }
-                let mark = gathered.mark();
-                gathered.row(|out| out.extend_from_slice(b"taken back"));
-                gathered.back_to(mark);
-                gathered.row(|out| out.extend_from_slice(format!("{{\"n\":{n}}}").as_bytes()));
-                file.write_all(&gathered.take(vec![b'x'])).unwrap();
+                let mut row = Vec::new();
+                format.write_row(&mut row, |out| out.extend_from_slice(format!("{{\"n\":{n}}}").as_bytes()));
+                gathered.add(row, 1);
+                file.write_all(&gathered.take()).unwrap();
             }
             gathered.end();
-            file.write_all(&gathered.take(Vec::new())).unwrap();
+            file.write_all(&gathered.take()).unwrap();
             assert_eq!((gathered.items(), file.bytes()), (rows, text.len() as u64));
             assert_eq!(file.digest(), hexadecimal(&Sha256::digest(text)));
             let (file, sha256) = file.finish();

@@ -10,7 +10,11 @@ use super::{
     selection::{Paths, Shape},
     xml::Row,
 };
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 /// Between the values of one cell.
 const JOIN: &str = "; ";
@@ -21,16 +25,18 @@ pub struct Columns {
     all: Vec<Column>,
     wanted: Wanted,
     hide: Option<Paths>,
-    /// The texts of a row's cells, reused from row to row.
-    cells: Vec<String>,
 }
+
+/// The texts of a row's cells, used again from row to row.
+#[derive(Debug, Default)]
+pub struct Cells(Vec<String>);
 
 #[derive(Debug)]
 struct Column {
     /// As it was asked for, and as it stands in the first line.
     path: String,
     /// Whether a row had something to write there.
-    met: bool,
+    met: AtomicBool,
 }
 
 /// What the columns want of an element, so that each is looked at once.
@@ -71,10 +77,9 @@ impl Columns {
         let (mut all, mut wanted) = (Vec::new(), Wanted::default());
         for path in paths.into_iter().filter(|path| !hidden(path)) {
             wanted.add(path, all.len());
-            all.push(Column { path: path.to_owned(), met: false });
+            all.push(Column { path: path.to_owned(), met: AtomicBool::new(false) });
         }
-        let cells = vec![String::new(); all.len()];
-        Self { all, wanted, hide, cells }
+        Self { all, wanted, hide }
     }
 
     /// Appends the first line: the columns' names.
@@ -83,23 +88,26 @@ impl Columns {
     }
 
     /// Appends a row, and `first` as if it were one of the row's attributes.
-    pub fn write_row(&mut self, out: &mut Vec<u8>, row: &Row<'_, '_>, first: Option<(&str, &str)>) {
-        let Self { all, wanted, hide, cells } = self;
+    pub fn write_row(&self, out: &mut Vec<u8>, cells: &mut Cells, row: &Row<'_, '_>, first: Option<(&str, &str)>) {
+        let (Self { all, wanted, hide }, Cells(cells)) = (self, cells);
         cells.iter_mut().for_each(String::clear);
+        cells.resize_with(all.len(), String::new);
         gather(row, wanted, Shape::of_redaction(hide.as_ref()), cells);
-        for (column, cell) in all.iter_mut().zip(cells.iter_mut()) {
+        for (column, cell) in all.iter().zip(cells.iter_mut()) {
             if let Some((_, value)) = first.filter(|(name, _)| *name == column.path) {
                 cell.clear();
                 cell.push_str(value);
             }
-            column.met |= !cell.is_empty();
+            if !cell.is_empty() && !column.met.load(Ordering::Relaxed) {
+                column.met.store(true, Ordering::Relaxed);
+            }
         }
         write_line(out, cells.iter().map(String::as_str));
     }
 
     /// The columns that no row filled so far.
     pub fn unmet(&self) -> Vec<String> {
-        self.all.iter().filter(|column| !column.met).map(|column| column.path.clone()).collect()
+        self.all.iter().filter(|column| !column.met.load(Ordering::Relaxed)).map(|column| column.path.clone()).collect()
     }
 }
 
@@ -285,13 +293,13 @@ mod tests {
             "Marker",
             "Genre.tag",
         ];
-        let mut columns = Columns::new(paths, Some(Paths::new(["Genre.tag", "Media.Part.size"])));
+        let columns = Columns::new(paths, Some(Paths::new(["Genre.tag", "Media.Part.size"])));
         let mut document = Document::open(xml).unwrap();
         let mut arena = Arena::default();
         let row = document.next_row(&mut arena).unwrap().unwrap();
         let mut out = Vec::new();
         columns.write_header(&mut out);
-        columns.write_row(&mut out, &row, Some(("entry", "77")));
+        columns.write_row(&mut out, &mut Cells::default(), &row, Some(("entry", "77")));
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "title,year,addedAt,addedAtIso,entry,Genre,Guid,Field,Media.videoResolution,Media.Part.file,Marker\r\n\

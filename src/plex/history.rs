@@ -8,10 +8,12 @@ use super::{
     error::PlexError,
     http::{Get, Plex},
     items::Window,
-    stream::Stream,
+    pager::{PageCount, Pager},
+    stream::PAGE_ROWS,
     window::{self, Reading},
-    xml::Row,
+    xml::{Arena, Document, Row},
 };
+use roaring::RoaringTreemap;
 use std::{
     collections::HashSet,
     hash::{DefaultHasher, Hash as _, Hasher as _},
@@ -95,45 +97,57 @@ pub struct Titles {
     pub originally_available_at: Option<String>,
 }
 
-/// The history on its way, newest play first.
+/// The history on its way, newest play first. Rows are read from their text on other threads, several pages at once.
 pub struct History {
     plex: Plex,
-    stream: Stream,
+    pager: Pager<Vec<(u64, Play)>>,
+    /// What tells the rows apart that came so far.
+    keys: RoaringTreemap,
     filter: PlayFilter,
-    titles: bool,
-    kinds: HashSet<Arc<str>>,
 }
 
 impl History {
     /// The plays that `filter` admits; with their `titles`, where those are wanted.
     pub fn new(plex: &Plex, filter: PlayFilter, titles: bool) -> Self {
-        let stream = Stream::new(plex, filter.request(), |row| Some(row_key(row)));
-        Self { plex: plex.clone(), stream, filter, titles, kinds: HashSet::new() }
+        let work = move |text: String| {
+            let (mut document, mut arena) = (Document::open(&text)?, Arena::default());
+            let (mut rows, mut kinds) = (Vec::new(), HashSet::new());
+            while let Some(row) = document.next_row(&mut arena)? {
+                rows.push((row_key(&row), read(&row, titles, &mut kinds)));
+            }
+            Ok(rows)
+        };
+        let pager = Pager::working(plex.clone(), filter.request(), PAGE_ROWS, 0, u64::MAX, work);
+        Self { plex: plex.clone(), pager, keys: RoaringTreemap::new(), filter }
     }
 
     /// Adds the plays of the next page to `plays`; false at the end.
     pub async fn page(&mut self, plays: &mut Vec<Play>) -> Result<bool, PlexError> {
-        let Self { plex, stream, filter, titles, kinds } = self;
-        let page = stream.page(|row| {
-            let play = read(&row, *titles, kinds);
-            if filter.admits(&play) {
-                plays.push(play);
+        let Self { plex, pager, keys, filter } = self;
+        let page = match pager.next().await {
+            Ok(Some(page)) => page.into_content(),
+            Ok(None) => return Ok(false),
+            Err(error) => return Err(plex.for_owner(WHAT, error).await),
+        };
+        let mut count = PageCount { rows: page.len() as u64, new: 0 };
+        for (key, play) in page {
+            if keys.insert(key) {
+                count.new += 1;
+                plays.extend(Some(play).filter(|play| filter.admits(play)));
             }
-        });
-        match page.await {
-            Ok(more) => Ok(more),
-            Err(error) => Err(plex.for_owner(WHAT, error).await),
         }
+        pager.account(count);
+        Ok(true)
     }
 
     /// Rows received so far.
     pub fn received(&self) -> u64 {
-        self.stream.received()
+        self.pager.received()
     }
 
     /// How many rows there are in all, where the server says.
     pub fn total(&self) -> Option<u64> {
-        self.stream.total()
+        self.pager.total()
     }
 }
 
@@ -225,7 +239,6 @@ impl Plex {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plex::xml::{Arena, Document};
 
     fn plays(rows: &str, filter: &PlayFilter) -> Vec<Play> {
         let text = format!("<MediaContainer>{rows}</MediaContainer>");

@@ -1,17 +1,17 @@
 //! The one way to read a list: page by page, always with start and size, by the rows that really came, to a sure end.
 //!
 //! The end is the total, an empty page, or a page that brings no new rating key: some servers and proxies ignore paging
-//! and would otherwise give their first page for ever. Pages are fetched ahead while one is worked on. A server that fails on
-//! a large page is asked for smaller ones, and for larger ones again when those went well.
+//! and would otherwise give their first page for ever. Pages are fetched ahead while one is worked on, and what costs a
+//! processor's time is done with each as soon as it is there, with several at once; they come out in order all the same. A
+//! server that fails on a large page is asked for smaller ones, and for larger ones again when those went well.
 
 use super::{
     error::PlexError,
     http::{Get, Plex},
     xml::{Arena, Document, Row, XmlError},
 };
-use roaring::RoaringTreemap;
-use std::collections::VecDeque;
-use tokio::task::JoinHandle;
+use std::{collections::VecDeque, panic, sync::Arc};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 /// Pages fetched ahead of the one in work. Two keep a server and this process both busy; more only cost memory.
 const AHEAD: usize = 2;
@@ -20,10 +20,10 @@ const MOST_HALVINGS: u32 = 4;
 /// Pages in a row after which twice their size is tried again, up to what was asked for.
 const PAGES_TO_GROW: u32 = 6;
 
-/// One page of a list.
+/// One page of a list: its text, or what was made of that.
 #[derive(Debug)]
-pub struct Page {
-    text: String,
+pub struct Page<T = String> {
+    content: T,
     start: u64,
     asked: u64,
     /// The answer says where it begins or how many rows there are in all.
@@ -52,10 +52,25 @@ pub struct Position {
     pub total: Option<u64>,
 }
 
+/// What is made of the text of a page. A text that can't be read is asked for again in smaller pages.
+type Work<T> = dyn Fn(String) -> Result<T, XmlError> + Send + Sync;
+
+/// How the reading of a list went.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome {
+    /// How far it came.
+    pub position: Position,
+    /// How it ended; none while it has not.
+    pub end: Option<End>,
+    /// Whether the list changed meanwhile: another total, or rows that moved into a later page.
+    pub changed: bool,
+}
+
 /// Reads a list page by page. Each page is to be [`account`](Self::account)ed for before the next is asked for.
-pub struct Pager {
+pub struct Pager<T = String> {
     plex: Plex,
     request: Get,
+    work: Arc<Work<T>>,
     /// Rows a request, as things go.
     size: u64,
     /// The most of them: what was asked for, or the server's own cap.
@@ -68,21 +83,32 @@ pub struct Pager {
     start: u64,
     /// Rows at this position and beyond are not asked for.
     until: u64,
-    ahead: VecDeque<Ahead>,
+    most_ahead: usize,
+    ahead: VecDeque<Ahead<T>>,
     /// Whether two pages told different totals.
     total_changed: bool,
     total: Option<u64>,
-    keys: RoaringTreemap,
     received: u64,
     repeated: u64,
     end: Option<End>,
 }
 
 /// A page that is being fetched.
-struct Ahead {
+struct Ahead<T> {
     start: u64,
     end: u64,
-    task: JoinHandle<Result<String, PlexError>>,
+    task: JoinHandle<Result<Answer<T>, PlexError>>,
+}
+
+/// What came of a request.
+struct Answer<T> {
+    /// The rows of the whole list, as the answer says.
+    total: Option<u64>,
+    /// The rows on this page, as it says.
+    rows: Option<u64>,
+    /// Whether it says where it begins.
+    has_offset: bool,
+    content: T,
 }
 
 /// What one page held.
@@ -97,24 +123,7 @@ pub struct PageCount {
 impl Pager {
     /// A pager over the list that `request` names, `size` rows a page, from `start` and up to (not including) `until`.
     pub fn new(plex: Plex, request: Get, size: u64, start: u64, until: u64) -> Self {
-        Self {
-            plex,
-            request,
-            size: size.max(1),
-            most: size.max(1),
-            smooth: 0,
-            halvings: 0,
-            asked: 0,
-            start,
-            until,
-            ahead: VecDeque::new(),
-            total_changed: false,
-            total: None,
-            keys: RoaringTreemap::new(),
-            received: 0,
-            repeated: 0,
-            end: None,
-        }
+        Self::working(plex, request, size, start, until, Ok)
     }
 
     /// Asks for no more than the total of `request`'s list.
@@ -126,15 +135,53 @@ impl Pager {
             library_title: document.attribute("librarySectionTitle").map(Into::into),
         })
     }
+}
+
+impl<T: Send + 'static> Pager<T> {
+    /// The same, where `work` is done with the text of each page, with that of several at once.
+    pub fn working(
+        plex: Plex,
+        request: Get,
+        size: u64,
+        start: u64,
+        until: u64,
+        work: impl Fn(String) -> Result<T, XmlError> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            plex,
+            request,
+            work: Arc::new(work),
+            size: size.max(1),
+            most: size.max(1),
+            smooth: 0,
+            halvings: 0,
+            asked: 0,
+            start,
+            until,
+            most_ahead: AHEAD,
+            ahead: VecDeque::new(),
+            total_changed: false,
+            total: None,
+            received: 0,
+            repeated: 0,
+            end: None,
+        }
+    }
+
+    /// The same with so many pages fetched ahead.
+    #[must_use]
+    pub fn ahead(mut self, pages: usize) -> Self {
+        self.most_ahead = pages;
+        self
+    }
 
     /// Goes on where an earlier reading of the same list stopped.
     #[must_use]
-    pub fn resume(mut self, position: Position, keys: RoaringTreemap) -> Self {
+    pub fn resume(mut self, position: Position) -> Self {
         self.start = position.start;
         self.received = position.received;
         self.repeated = position.repeated;
         self.total = position.total;
-        self.keys = keys;
         self
     }
 
@@ -144,29 +191,25 @@ impl Pager {
     }
 
     /// The next page, or none at the end.
-    pub async fn next(&mut self) -> Result<Option<Page>, PlexError> {
+    pub async fn next(&mut self) -> Result<Option<Page<T>>, PlexError> {
         loop {
             if self.end.is_some() || self.start >= self.until {
                 return Ok(None);
             }
-            let page = match self.fetch().await {
-                Ok(text) => self.begin(text),
-                Err(error) => Err(error),
-            };
-            match page {
-                Ok(page) => return Ok(Some(page)),
+            match self.fetch().await {
+                Ok(answer) => return Ok(Some(self.begin(answer))),
                 Err(error) => self.retreat(error)?,
             }
         }
     }
 
-    async fn fetch(&mut self) -> Result<String, PlexError> {
+    async fn fetch(&mut self) -> Result<Answer<T>, PlexError> {
         if let Some(ahead) = self.ahead.pop_front() {
             if ahead.start == self.start {
                 self.asked = ahead.end - ahead.start;
                 // A task that was stopped with the runtime, or panicked, is made up for below.
-                if let Ok(page) = ahead.task.await {
-                    return page;
+                if let Ok(answer) = ahead.task.await {
+                    return answer;
                 }
             } else {
                 ahead.task.abort();
@@ -174,26 +217,25 @@ impl Pager {
         }
         self.drop_ahead();
         self.asked = self.size.min(self.until - self.start);
-        self.plex.get(&self.window_at(self.start)).await
+        answer(self.plex.clone(), self.window_at(self.start), Arc::clone(&self.work)).await
     }
 
-    /// Takes a page's text, and asks for those that follow.
-    fn begin(&mut self, text: String) -> Result<Page, PlexError> {
-        let document = Document::open(&text)?;
-        let total = number(&document, "totalSize").or(self.total);
+    /// Takes a page, and asks for those that follow.
+    fn begin(&mut self, answer: Answer<T>) -> Page<T> {
+        let total = answer.total.or(self.total);
         self.total_changed |= self.total.is_some() && total != self.total;
         self.total = total;
         // Where paging was ignored, `size` tells how many rows came; then there is nothing to fetch ahead.
-        if number(&document, "size").is_none_or(|rows| rows == self.asked) {
+        if answer.rows.is_none_or(|rows| rows == self.asked) {
             self.fetch_ahead();
         }
-        let paged = self.total.is_some() || document.attribute("offset").is_some();
-        Ok(Page { text, start: self.start, asked: self.asked, paged })
+        let paged = self.total.is_some() || answer.has_offset;
+        Page { content: answer.content, start: self.start, asked: self.asked, paged }
     }
 
-    /// After a page that could not be had or could not be read: makes the next try one of half its size, or gives the error
+    /// After a page that could not be had or could not be read, makes the next try one of half its size, or gives the error
     /// back where that would not help.
-    pub fn retreat(&mut self, error: PlexError) -> Result<(), PlexError> {
+    fn retreat(&mut self, error: PlexError) -> Result<(), PlexError> {
         if !error.may_be_size() || self.size == 1 || self.halvings >= MOST_HALVINGS {
             return Err(error);
         }
@@ -228,16 +270,6 @@ impl Pager {
         }
     }
 
-    /// The keys seen so far, to be handed to whoever reads the pages, and back.
-    pub fn take_keys(&mut self) -> RoaringTreemap {
-        std::mem::take(&mut self.keys)
-    }
-
-    /// Gives the keys back.
-    pub fn return_keys(&mut self, keys: RoaringTreemap) {
-        self.keys = keys;
-    }
-
     /// The total that the server said last.
     pub fn total(&self) -> Option<u64> {
         self.total
@@ -248,19 +280,15 @@ impl Pager {
         self.received
     }
 
-    /// Rows that an earlier page had already.
-    pub fn repeated(&self) -> u64 {
-        self.repeated
-    }
-
     /// How the list ended; none while it has not.
     pub fn end(&self) -> Option<End> {
         self.end
     }
 
-    /// Whether the list changed while it was read: another total, or rows that moved into a later page.
-    pub fn changed(&self) -> bool {
-        self.total_changed || (self.repeated > 0 && self.end == Some(End::Reached))
+    /// How it went so far.
+    pub fn outcome(&self) -> Outcome {
+        let moved = self.repeated > 0 && self.end == Some(End::Reached);
+        Outcome { position: self.position(), end: self.end, changed: self.total_changed || moved }
     }
 
     fn window_at(&self, start: u64) -> Get {
@@ -270,15 +298,16 @@ impl Pager {
     fn fetch_ahead(&mut self) {
         let end = self.total.unwrap_or(0).min(self.until);
         let mut start = self.ahead.back().map_or(self.start + self.asked, |ahead| ahead.end);
-        while self.ahead.len() < AHEAD && start < end {
-            let (plex, request) = (self.plex.clone(), self.window_at(start));
-            let task = tokio::spawn(async move { plex.get(&request).await });
+        while self.ahead.len() < self.most_ahead && start < end {
+            let task = tokio::spawn(answer(self.plex.clone(), self.window_at(start), Arc::clone(&self.work)));
             let next = (start + self.size).min(self.until);
             self.ahead.push_back(Ahead { start, end: next, task });
             start = next;
         }
     }
+}
 
+impl<T> Pager<T> {
     fn drop_ahead(&mut self) {
         for ahead in self.ahead.drain(..) {
             ahead.task.abort();
@@ -286,9 +315,28 @@ impl Pager {
     }
 }
 
-impl Drop for Pager {
+impl<T> Drop for Pager<T> {
     fn drop(&mut self) {
         self.drop_ahead();
+    }
+}
+
+/// Asks for a page, and has its text worked on where that holds nothing up.
+async fn answer<T: Send + 'static>(plex: Plex, request: Get, work: Arc<Work<T>>) -> Result<Answer<T>, PlexError> {
+    let text = plex.get(&request).await?;
+    let worked = spawn_blocking(move || {
+        let document = Document::open(&text)?;
+        let (total, rows) = (number(&document, "totalSize"), number(&document, "size"));
+        let has_offset = document.attribute("offset").is_some();
+        Ok(Answer { total, rows, has_offset, content: work(text)? })
+    });
+    match worked.await {
+        Ok(answer) => answer,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => panic::resume_unwind(panic),
+            // The runtime ends, and this task with it.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 
@@ -301,7 +349,7 @@ pub struct Totals {
     pub library_title: Option<String>,
 }
 
-impl Page {
+impl<T> Page<T> {
     /// Where in the list the page begins.
     pub fn start(&self) -> u64 {
         self.start
@@ -312,13 +360,20 @@ impl Page {
         rows > self.asked || !self.paged
     }
 
+    /// The text, or what was made of it.
+    pub fn into_content(self) -> T {
+        self.content
+    }
+}
+
+impl Page {
     /// Calls `visit` with each row of the page.
     pub fn for_each<E: From<XmlError>>(
         &self,
         arena: &mut Arena,
         mut visit: impl FnMut(Row<'_, '_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut document = Document::open(&self.text)?;
+        let mut document = Document::open(&self.content)?;
         while let Some(row) = document.next_row(arena)? {
             visit(row)?;
         }

@@ -6,9 +6,10 @@ use super::{
     pager::{PageCount, Pager},
     xml::{Arena, Row},
 };
+use roaring::RoaringTreemap;
 
 /// Rows a request.
-const PAGE_ROWS: u64 = 1_000;
+pub(super) const PAGE_ROWS: u64 = 1_000;
 
 /// What tells the rows of a list apart.
 pub type RowKey = fn(&Row<'_, '_>) -> Option<u64>;
@@ -21,6 +22,7 @@ pub fn rating_key(row: &Row<'_, '_>) -> Option<u64> {
 /// A list on its way. A row that comes twice, because the list moved while it was read, is visited once.
 pub struct Stream {
     pager: Pager,
+    keys: RoaringTreemap,
     arena: Arena,
     key: RowKey,
 }
@@ -28,7 +30,8 @@ pub struct Stream {
 impl Stream {
     /// The list that `request` names, from its beginning.
     pub fn new(plex: &Plex, request: Get, key: RowKey) -> Self {
-        Self { pager: Pager::new(plex.clone(), request, PAGE_ROWS, 0, u64::MAX), arena: Arena::default(), key }
+        let pager = Pager::new(plex.clone(), request, PAGE_ROWS, 0, u64::MAX);
+        Self { pager, keys: RoaringTreemap::new(), arena: Arena::default(), key }
     }
 
     /// The items of a library's listing.
@@ -38,11 +41,10 @@ impl Stream {
 
     /// Reads one page and calls `visit` with each of its rows; false at the end.
     pub async fn page(&mut self, mut visit: impl FnMut(Row<'_, '_>) + Send) -> Result<bool, PlexError> {
-        let Some(page) = self.pager.next().await? else { return Ok(false) };
-        let mut keys = self.pager.take_keys();
+        let Self { pager, keys, arena, key } = self;
+        let Some(page) = pager.next().await? else { return Ok(false) };
         let mut count = PageCount::default();
-        let key = self.key;
-        page.for_each(&mut self.arena, |row| {
+        page.for_each(arena, |row| {
             count.rows += 1;
             if key(&row).is_none_or(|key| keys.insert(key)) {
                 count.new += 1;
@@ -50,8 +52,7 @@ impl Stream {
             }
             Ok::<_, PlexError>(())
         })?;
-        self.pager.return_keys(keys);
-        self.pager.account(count);
+        pager.account(count);
         Ok(true)
     }
 

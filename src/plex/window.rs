@@ -8,6 +8,7 @@ use super::{
     stream::{RowKey, rating_key},
     xml::{Arena, Document, Row},
 };
+use roaring::RoaringTreemap;
 use serde::de::DeserializeOwned;
 
 /// Rows a request where a tool asks for more; Plex answers pages of this size in well under a second.
@@ -94,7 +95,7 @@ impl Plex {
     ) -> Result<Window<T>, PlexError> {
         let size = limit.min(page_rows);
         let mut pager = Pager::new(self.clone(), request, size, offset, offset.saturating_add(limit));
-        let mut keys = pager.take_keys();
+        let mut keys = RoaringTreemap::new();
         let mut items = Vec::new();
         let mut arena = Arena::default();
         while let Some(page) = pager.next().await? {
