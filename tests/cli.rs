@@ -168,6 +168,43 @@ async fn call_prints_the_result_or_says_why_there_is_none() {
 }
 
 #[tokio::test]
+async fn export_takes_the_filters_of_its_tool() {
+    let (_plex, home) = sample(60).await;
+    let export = async |flags: &[&str]| {
+        home.run(&[&["export", "Movies", "--overwrite", "-o", "films.json"], flags].concat()).await.done();
+        home.exported("films.json")
+    };
+    let all = export(&[]).await;
+    let (watched, unwatched) = (export(&["--unwatched", "false"]).await, export(&["--unwatched"]).await);
+    assert!(!watched.is_empty() && !unwatched.is_empty());
+    assert_eq!(watched.len() + unwatched.len(), all.len());
+    assert!(watched.iter().all(|item| item["viewCount"].as_u64() > Some(0)));
+    let genre = all[0]["Genre"][0]["tag"].as_str().unwrap();
+    let of_genre = export(&["--genre", genre, "--year", "1900-2100", "--added-since", "2000-01-01"]).await;
+    let has = |item: &Value| item["Genre"].as_array().is_some_and(|tags| tags.iter().any(|tag| tag["tag"] == genre));
+    let expected = |item: &&Value| {
+        let (year, added) = (item["year"].as_u64(), item["addedAt"].as_i64());
+        has(item) && year.is_some_and(|year| (1_900..=2_100).contains(&year)) && added >= Some(946_684_800)
+    };
+    assert_eq!(of_genre.len(), all.iter().filter(expected).count());
+    let of = |item: &Value, resolution: &str| {
+        item["Media"].as_array().is_some_and(|all| all.iter().any(|media| media["videoResolution"] == resolution))
+    };
+    for resolution in ["1080", "720"] {
+        let found = export(&["--resolution", resolution]).await;
+        assert_eq!(found.len(), all.iter().filter(|item| of(item, resolution)).count(), "{resolution}");
+    }
+    for (flags, expected) in [
+        (&["--year", "soon"][..], "year must be a year"),
+        (&["--resolution", "8k"], "resolution must be one of "),
+        (&["--added-since", "x"], "addedSince"),
+    ] {
+        let said = home.run(&[&["export", "Movies"], flags].concat()).await.failed(2);
+        assert!(said.contains(expected), "{flags:?}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn export_takes_a_title_or_a_key_and_says_where_the_file_is() {
     let (_plex, home) = sample(7).await;
     for (arguments, file, count) in [

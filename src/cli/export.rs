@@ -31,6 +31,8 @@ pub(super) struct Options {
     /// Items of this type (movie, show, season, episode, artist, album, track, photo, collection)
     #[arg(long = "type", value_name = "TYPE")]
     kind: Option<String>,
+    #[command(flatten)]
+    filters: Filters,
     /// Where to write, relative to the exports directory
     #[arg(long, short, value_name = "PATH")]
     output: Option<String>,
@@ -49,6 +51,27 @@ pub(super) struct Options {
     /// Replace a file of that name
     #[arg(long)]
     overwrite: bool,
+}
+
+/// Conditions that each item of a library has to meet.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Filters")]
+struct Filters {
+    /// Only what is not watched to its end; false: only what is
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    unwatched: Option<bool>,
+    /// Only items of this genre, or of any of several with commas between them
+    #[arg(long, value_name = "GENRE")]
+    genre: Option<String>,
+    /// Only items of this year, or of a range such as 1990-1999
+    #[arg(long, value_name = "YEARS")]
+    year: Option<String>,
+    /// Only items added since a date such as 2026-01-31, or within an age such as 30d, 2w, 6mon, 1y
+    #[arg(long, value_name = "TIME")]
+    added_since: Option<String>,
+    /// Only items that have a version of this resolution: 4k, 1080, 720, 576, 480 or sd
+    #[arg(long, value_name = "RESOLUTION")]
+    resolution: Option<String>,
 }
 
 impl Options {
@@ -80,8 +103,15 @@ pub(super) async fn run(options: Options, settings: Settings) -> Result<(), Fail
         ("playlistId", options.playlist),
         ("type", options.kind),
         ("outputPath", options.output),
+        ("genre", options.filters.genre),
+        ("year", options.filters.year),
+        ("addedSince", options.filters.added_since),
+        ("resolution", options.filters.resolution),
     ] {
         arguments.extend(value.map(|value| (name.to_owned(), value.into())));
+    }
+    if let Some(unwatched) = options.filters.unwatched {
+        arguments.insert("unwatched".into(), unwatched.into());
     }
     if !options.fields.is_empty() {
         arguments.insert("fields".into(), options.fields.into());

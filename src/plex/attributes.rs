@@ -53,7 +53,7 @@ impl<'x> Attributes<'x> {
         let maybe_twin = *word & mask != 0;
         *word |= mask;
         // Another pass over the same text: the first of that name is this very one, or it is not.
-        !maybe_twin || first_of_name(self.all, name).is_none_or(|first| std::ptr::eq(first, name))
+        !maybe_twin || first_of_name(self.all, name).is_none_or(|(first, _)| std::ptr::eq(first, name))
     }
 }
 
@@ -72,7 +72,7 @@ impl<'x> Iterator for Attributes<'x> {
 
 /// The resolved value of the attribute called `name`.
 pub(super) fn attribute<'x>(all: &'x str, name: &str) -> Option<Cow<'x, str>> {
-    let (_, value) = Attributes::new(all).find(|(found, _)| *found == name)?;
+    let (_, value) = first_of_name(all, name)?;
     resolve(value)
 }
 
@@ -88,12 +88,9 @@ pub(super) fn resolve(value: &str) -> Option<Cow<'_, str>> {
 
 /// Splits `name="value"` off; none where the text is anything else.
 pub(super) fn split_plain(text: &str) -> Option<(&str, &str, &str)> {
-    let (name, rest) = text.split_at_checked(memchr::memchr(b'=', text.as_bytes())?)?;
-    let quote = *rest.as_bytes().get(1)?;
-    if !matches!(quote, b'"' | b'\'') || !is_plain(name) {
-        return None;
-    }
-    let rest = rest.get(2..)?;
+    let (name, rest) = text.split_at_checked(text.bytes().position(|byte| !is_plain_byte(byte))?)?;
+    let (b'=', quote @ (b'"' | b'\'')) = (*rest.as_bytes().first()?, *rest.as_bytes().get(1)?) else { return None };
+    let rest = rest.get(2..).filter(|_| !name.is_empty())?;
     let end = memchr::memchr(quote, rest.as_bytes())?;
     Some((name, rest.get(..end)?, rest.get(end + 1..)?))
 }
@@ -119,9 +116,9 @@ static PLAIN: [bool; 256] = {
     plain
 };
 
-fn first_of_name<'x>(all: &'x str, name: &str) -> Option<&'x str> {
+fn first_of_name<'x>(all: &'x str, name: &str) -> Option<(&'x str, &'x str)> {
     let mut attributes = Attributes::new(all);
-    std::iter::from_fn(|| attributes.next_any()).map(|(found, _)| found).find(|found| *found == name)
+    std::iter::from_fn(|| attributes.next_any()).find(|(found, _)| *found == name)
 }
 
 /// A number that differs for most names of Plex's, from what is cheapest to look at.
