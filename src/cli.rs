@@ -68,7 +68,7 @@ enum Command {
     /// Call a tool as a client would, and print its result as JSON
     Call(call::Options),
     /// Export a library to a file, with a progress bar
-    Export(export::Options),
+    Export(Box<export::Options>),
     /// List, verify and remove finished exports
     Exports(exports::Options),
     /// List the calls that wait for a person
@@ -168,7 +168,7 @@ async fn run(command: Command, settings: Settings, grant_is_named: bool) -> Resu
         Command::Serve => serve::run(settings).await,
         Command::Tools(options) => tools::run(&options, settings),
         Command::Call(options) => call::run(options, settings).await,
-        Command::Export(options) => export::run(options, settings).await,
+        Command::Export(options) => export::run(*options, settings).await,
         Command::Exports(options) => exports::run(&options, settings),
         Command::Approvals(options) => approvals::run(options, settings).await,
         Command::Approve(options) => approve::run(options, settings).await,

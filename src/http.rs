@@ -14,13 +14,13 @@ pub use pace::{Pace, Rate};
 pub use request::{Change, Get, SignIn};
 
 use crate::{config::TlsTrust, guard::Cleared};
-use bytes::Bytes;
 use reqwest::{
     RequestBuilder, Response, StatusCode, Url,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER},
 };
 use std::{
     error::Error as _,
+    mem,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -134,10 +134,15 @@ impl Transport {
     }
 
     /// Reads an answer whole, trying again where the failure is a passing one.
-    pub async fn get(&self, request: &Get) -> Result<Bytes, HttpError> {
+    pub async fn get(&self, request: &Get) -> Result<Vec<u8>, HttpError> {
+        self.get_into(request, Vec::new()).await
+    }
+
+    /// The same in place of what is in `body`, whose room is used again.
+    pub async fn get_into(&self, request: &Get, mut body: Vec<u8>) -> Result<Vec<u8>, HttpError> {
         let mut retries = self.retries();
         loop {
-            match self.try_get(request).await {
+            match self.try_get(request, mem::take(&mut body)).await {
                 Ok(body) => return Ok(body),
                 Err(failure) => retries.pause(&request.what, failure).await?,
             }
@@ -157,7 +162,7 @@ impl Transport {
 
     /// Sends a change, once, and reads what is answered. Any 2xx status is a success, unless it came by a redirect. Only a
     /// service whose pace is kept is asked again where it says "later", since it has done nothing then.
-    pub async fn change(&self, _: &Cleared<'_>, change: &Change) -> Result<Bytes, HttpError> {
+    pub async fn change(&self, _: &Cleared<'_>, change: &Change) -> Result<Vec<u8>, HttpError> {
         let mut retries = self.retries();
         loop {
             match self.try_change(change).await {
@@ -173,7 +178,7 @@ impl Transport {
     /// Asks for credentials, once. Whatever status comes is for the caller to read, since sign-in services answer with
     /// statuses of their own. This is the one request with a body that takes no clearance: it can go nowhere but to an
     /// OAuth service's addresses, where it changes no content, and tokens run out during reads, too.
-    pub(crate) async fn sign_in(&self, request: &SignIn) -> Result<Result<Bytes, Rejection>, HttpError> {
+    pub(crate) async fn sign_in(&self, request: &SignIn) -> Result<Result<Vec<u8>, Rejection>, HttpError> {
         let SignIn { target, body } = request;
         let url = target.url(&self.connection.base);
         let post = self.connection.client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(body.clone());
@@ -184,7 +189,7 @@ impl Transport {
         if *answer.response.url() != url {
             return Err(self.connection.redirected(&answer.response));
         }
-        answer.bytes().await.map(Ok)
+        answer.read_into(Vec::new()).await.map(Ok)
     }
 
     fn retries(&self) -> Retries {
@@ -195,7 +200,7 @@ impl Transport {
         Retries { left: RETRIES, wait: Duration::from_millis(200), busy }
     }
 
-    async fn try_change(&self, change: &Change) -> Result<Bytes, Failure> {
+    async fn try_change(&self, change: &Change) -> Result<Vec<u8>, Failure> {
         let Change { method, target, body } = change;
         let url = target.url(&self.connection.base);
         let mut request = self.connection.client.request(method.clone(), url.clone());
@@ -210,11 +215,11 @@ impl Transport {
         if *answer.response.url() != url {
             return Err(self.connection.redirected(&answer.response).into());
         }
-        Ok(answer.bytes().await?)
+        Ok(answer.read_into(Vec::new()).await?)
     }
 
-    async fn try_get(&self, request: &Get) -> Result<Bytes, Failure> {
-        self.try_open(request).await?.bytes().await.map_err(Failure::of_body)
+    async fn try_get(&self, request: &Get, body: Vec<u8>) -> Result<Vec<u8>, Failure> {
+        self.try_open(request).await?.read_into(body).await.map_err(Failure::of_body)
     }
 
     async fn try_open(&self, request: &Get) -> Result<Answer, Failure> {

@@ -23,7 +23,7 @@ use cap_std::{
 };
 use cut::StateFile;
 use lock::{NameLock, open_own};
-use pending::{Caps, check_free_bytes};
+use pending::{Caps, Flushing, check_free_bytes};
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::HashMap,
@@ -158,7 +158,8 @@ impl Exports {
         };
         let caps = Caps { free: caps.min_free_bytes, most: most_bytes, total: caps.max_total_bytes };
         let kept = resumed.is_some();
-        let pending = Pending { root, name, if_taken, temporary, caps, state, resumed, kept, _lock: lock };
+        let flushing = Flushing::default();
+        let pending = Pending { root, name, if_taken, temporary, caps, state, resumed, kept, flushing, _lock: lock };
         pending.check_room(0)?;
         Ok(pending)
     }

@@ -45,6 +45,8 @@ pub(super) struct Encoder {
     identity: Identity,
     /// What those who are not at work have left for the next.
     desks: Mutex<Vec<Desk>>,
+    /// Texts that are written, whose room is used again.
+    spare: Mutex<Vec<Vec<u8>>>,
 }
 
 enum Shape {
@@ -57,6 +59,7 @@ enum Shape {
 struct Desk {
     arena: Arena,
     cells: Cells,
+    /// Rows of a batch before they are in order.
     text: Vec<u8>,
 }
 
@@ -102,7 +105,7 @@ impl Encoder {
             Format::Csv => Shape::Line(layout.columns()),
             Format::Json | Format::Ndjson => Shape::Object(layout.selection()),
         };
-        Self { format: layout.format, shape, identity, desks: Mutex::default() }
+        Self { format: layout.format, shape, identity, desks: Mutex::default(), spare: Mutex::default() }
     }
 
     /// What stands in the file before the first row; for JSON that is written with it.
@@ -124,25 +127,28 @@ impl Encoder {
 
     /// Writes the rows of a page.
     pub(super) fn page(&self, page: &str) -> Result<Encoded, XmlError> {
-        let Desk { mut arena, mut cells, mut text } = self.sit_down();
+        let mut text = lock(&self.spare).pop().unwrap_or_default();
+        text.clear();
+        if matches!(&self.shape, Shape::Object(selection) if selection.keep.is_none()) {
+            // JSON is about as long as XML. A buffer that grew to it would leave holes in the heap.
+            text.reserve_exact(page.len() + page.len() / 8);
+        }
+        let mut desk = self.sit_down();
+        let Desk { arena, cells, .. } = &mut desk;
         let mut rows = Vec::new();
-        let read = for_each_row(page, &mut arena, |row| {
-            self.write(&mut text, &mut cells, &row, None);
+        let read = for_each_row(page, arena, |row| {
+            self.write(&mut text, cells, &row, None);
             rows.push((self.identity.of(&row), text.len()));
         });
-        if let Err(error) = read {
-            self.stand_up(Desk { arena, cells, text });
-            return Err(error);
-        }
-        self.stand_up(Desk { arena, cells, text: Vec::new() });
-        Ok(Encoded { text, rows })
+        self.stand_up(desk);
+        read.map(|()| Encoded { text, rows })
     }
 
     /// Lists the rows of a page.
-    pub(super) fn list(&self, text: String) -> Result<Listed, XmlError> {
+    pub(super) fn list(&self, text: &mut String) -> Result<Listed, XmlError> {
         let mut desk = self.sit_down();
         let mut rows = Vec::new();
-        let read = for_each_row(&text, &mut desk.arena, |row| {
+        let read = for_each_row(text, &mut desk.arena, |row| {
             rows.push(Wanted {
                 at: rows.len() as u64,
                 key: row.attribute("ratingKey").and_then(|key| key.parse().ok()),
@@ -151,7 +157,7 @@ impl Encoder {
             });
         });
         self.stand_up(desk);
-        read.map(|()| Listed { text, rows })
+        read.map(|()| Listed { text: mem::take(text), rows })
     }
 
     /// Writes the rows that are wanted of a page, in its order, with their details; those of which there are none as the
@@ -170,6 +176,7 @@ impl Encoder {
         wanted: &[Wanted],
         answers: &[String],
     ) -> Result<Detailed, XmlError> {
+        text.clear();
         let mut places = vec![None; wanted.len()];
         let mut by_key: HashMap<u64, Vec<usize>> = HashMap::new();
         for (n, wanted) in wanted.iter().enumerate() {
@@ -212,13 +219,15 @@ impl Encoder {
         }
         let places: Vec<_> = places.into_iter().flatten().collect();
         let items = places.len() as u64;
+        let mut ordered = lock(&self.spare).pop().unwrap_or_default();
+        ordered.clear();
         // Servers answer in the order of the keys, so that mostly nothing has to be moved.
-        let text = if places.is_sorted_by_key(|place| place.start) {
-            mem::take(text)
+        if places.is_sorted_by_key(|place| place.start) {
+            mem::swap(&mut ordered, text);
         } else {
-            places.into_iter().filter_map(|place| text.get(place)).collect::<Vec<_>>().concat()
-        };
-        Ok(Detailed { text, items, without_details })
+            places.into_iter().filter_map(|place| text.get(place)).for_each(|row| ordered.extend_from_slice(row));
+        }
+        Ok(Detailed { text: ordered, items, without_details })
     }
 
     /// Appends a row and what parts it from the next.
@@ -230,25 +239,21 @@ impl Encoder {
     }
 
     fn sit_down(&self) -> Desk {
-        let mut desk = self.desks().pop().unwrap_or_default();
-        desk.text.clear();
-        desk
+        lock(&self.desks).pop().unwrap_or_default()
     }
 
     fn stand_up(&self, desk: Desk) {
-        self.desks().push(desk);
+        lock(&self.desks).push(desk);
     }
 
-    /// Takes a text that is written, for another to be gathered in its place.
+    /// Takes a text that is written.
     pub(super) fn give_back(&self, text: Vec<u8>) {
-        if let Some(desk) = self.desks().iter_mut().find(|desk| desk.text.capacity() == 0) {
-            desk.text = text;
-        }
+        lock(&self.spare).push(text);
     }
+}
 
-    fn desks(&self) -> MutexGuard<'_, Vec<Desk>> {
-        self.desks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(of_all: &Mutex<T>) -> MutexGuard<'_, T> {
+    of_all.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Encoded {

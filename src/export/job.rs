@@ -179,10 +179,10 @@ impl<'c, P: FnMut(Progress) + Send> Run<'c, P> {
     fn pager<T: Send + 'static>(
         &self,
         ahead: usize,
-        work: impl Fn(&Encoder, String) -> Result<T, XmlError> + Send + Sync + 'static,
+        work: impl Fn(&Encoder, &mut String) -> Result<T, XmlError> + Send + Sync + 'static,
     ) -> Pager<T> {
         let (encoder, Job { request, page_size, until, .. }) = (Arc::clone(&self.encoder), &self.job);
-        let work = move |text| work(&encoder, text);
+        let work = move |text: &mut String| work(&encoder, text);
         let pager = Pager::working(self.plex.clone(), request.clone(), *page_size, 0, *until, work).ahead(ahead);
         match self.resumed_at {
             Some(position) => pager.resume(position),
@@ -202,7 +202,7 @@ impl<'c, P: FnMut(Progress) + Send> Run<'c, P> {
     }
 
     async fn write_listing(&mut self) -> Result<Outcome, ExportError> {
-        let mut pager = self.pager(PAGES_AHEAD, |encoder, text| encoder.page(&text));
+        let mut pager = self.pager(PAGES_AHEAD, |encoder, text| encoder.page(text));
         while let Some(page) = pager.next().await? {
             let (rows, count, last) = page.into_content().new_rows(&mut self.keys);
             self.rows.add(rows, count.new);

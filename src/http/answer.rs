@@ -58,11 +58,12 @@ impl Answer {
         self.response.chunk().await.map_err(|error| self.connection.failure(&error).error)
     }
 
-    /// The whole body, no longer than 64 MB, and not a page for people.
-    pub async fn bytes(mut self) -> Result<Bytes, HttpError> {
+    /// The whole body, no longer than 64 MB, and not a page for people. It is put in place of what is in `body`.
+    pub async fn read_into(mut self, mut body: Vec<u8>) -> Result<Vec<u8>, HttpError> {
         let html = self.says_html();
         let expected = self.response.content_length().and_then(|length| usize::try_from(length).ok());
-        let mut body = BytesMut::with_capacity(expected.unwrap_or_default().min(MAX_ANSWER_BYTES));
+        body.clear();
+        body.reserve(expected.unwrap_or_default().min(MAX_ANSWER_BYTES));
         while let Some(chunk) = self.chunk().await? {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {
                 return Err(HttpError::TooLarge);
@@ -72,7 +73,7 @@ impl Answer {
         if html || is_html(&body) {
             return Err(self.web_page());
         }
-        Ok(body.freeze())
+        Ok(body)
     }
 
     /// Whether the answer says that it is a page for people.

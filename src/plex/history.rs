@@ -109,8 +109,8 @@ pub struct History {
 impl History {
     /// The plays that `filter` admits; with their `titles`, where those are wanted.
     pub fn new(plex: &Plex, filter: PlayFilter, titles: bool) -> Self {
-        let work = move |text: String| {
-            let (mut document, mut arena) = (Document::open(&text)?, Arena::default());
+        let work = move |text: &mut String| {
+            let (mut document, mut arena) = (Document::open(text)?, Arena::default());
             let (mut rows, mut kinds) = (Vec::new(), HashSet::new());
             while let Some(row) = document.next_row(&mut arena)? {
                 rows.push((row_key(&row), read(&row, titles, &mut kinds)));

@@ -6,7 +6,6 @@ use crate::{
     guard::Cleared,
     http::{Change, Endpoint, PATIENCE, Sent, Transport, Upstream},
 };
-use bytes::Bytes;
 use reqwest::{
     Url,
     header::{ACCEPT, HeaderMap, HeaderName, HeaderValue},
@@ -74,7 +73,12 @@ impl Plex {
 
     /// Reads an answer whole, trying again where the failure is a passing one.
     pub async fn get(&self, request: &Get) -> Result<String, PlexError> {
-        Ok(into_text(self.transport.get(request).await?))
+        self.get_into(request, String::new()).await
+    }
+
+    /// The same in place of what is in `text`, whose room is used again.
+    pub async fn get_into(&self, request: &Get, text: String) -> Result<String, PlexError> {
+        Ok(into_text(self.transport.get_into(request, text.into_bytes()).await?))
     }
 }
 
@@ -100,6 +104,6 @@ fn headers(token: &Secret) -> Result<HeaderMap, PlexError> {
 }
 
 /// Plex passes on file names and tags in whatever encoding they have: what is not UTF-8 is replaced, not refused.
-fn into_text(body: Bytes) -> String {
-    String::from_utf8(body.into()).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+fn into_text(body: Vec<u8>) -> String {
+    String::from_utf8(body).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }

@@ -10,7 +10,11 @@ use super::{
     http::{Get, Plex},
     xml::{Arena, Document, Row, XmlError},
 };
-use std::{collections::VecDeque, panic, sync::Arc};
+use std::{
+    collections::VecDeque,
+    mem, panic,
+    sync::{Arc, Mutex, PoisonError},
+};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 /// Pages fetched ahead of the one in work. Two keep a server and this process both busy; more only cost memory.
@@ -52,8 +56,8 @@ pub struct Position {
     pub total: Option<u64>,
 }
 
-/// What is made of the text of a page. A text that can't be read is asked for again in smaller pages.
-type Work<T> = dyn Fn(String) -> Result<T, XmlError> + Send + Sync;
+/// What is made of the text of a page, which may be taken. A text that can't be read is asked for again in smaller pages.
+type Work<T> = dyn Fn(&mut String) -> Result<T, XmlError> + Send + Sync;
 
 /// How the reading of a list went.
 #[derive(Clone, Copy, Debug)]
@@ -66,11 +70,26 @@ pub struct Outcome {
     pub changed: bool,
 }
 
+/// Texts that are done with, whose room is used again.
+#[derive(Clone, Default)]
+struct Spare(Arc<Mutex<Vec<String>>>);
+
+impl Spare {
+    fn take(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn put(&self, text: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    }
+}
+
 /// Reads a list page by page. Each page is to be [`account`](Self::account)ed for before the next is asked for.
 pub struct Pager<T = String> {
     plex: Plex,
     request: Get,
     work: Arc<Work<T>>,
+    spare: Spare,
     /// Rows a request, as things go.
     size: u64,
     /// The most of them: what was asked for, or the server's own cap.
@@ -123,7 +142,7 @@ pub struct PageCount {
 impl Pager {
     /// A pager over the list that `request` names, `size` rows a page, from `start` and up to (not including) `until`.
     pub fn new(plex: Plex, request: Get, size: u64, start: u64, until: u64) -> Self {
-        Self::working(plex, request, size, start, until, Ok)
+        Self::working(plex, request, size, start, until, |text| Ok(mem::take(text)))
     }
 
     /// Asks for no more than the total of `request`'s list.
@@ -145,12 +164,13 @@ impl<T: Send + 'static> Pager<T> {
         size: u64,
         start: u64,
         until: u64,
-        work: impl Fn(String) -> Result<T, XmlError> + Send + Sync + 'static,
+        work: impl Fn(&mut String) -> Result<T, XmlError> + Send + Sync + 'static,
     ) -> Self {
         Self {
             plex,
             request,
             work: Arc::new(work),
+            spare: Spare::default(),
             size: size.max(1),
             most: size.max(1),
             smooth: 0,
@@ -217,7 +237,7 @@ impl<T: Send + 'static> Pager<T> {
         }
         self.drop_ahead();
         self.asked = self.size.min(self.until - self.start);
-        answer(self.plex.clone(), self.window_at(self.start), Arc::clone(&self.work)).await
+        self.answer(self.start).await
     }
 
     /// Takes a page, and asks for those that follow.
@@ -295,11 +315,36 @@ impl<T: Send + 'static> Pager<T> {
         window(&self.request, start, self.size.min(self.until.saturating_sub(start)))
     }
 
+    /// Asks for a page, and has its text worked on where that holds nothing up.
+    fn answer(&self, start: u64) -> impl Future<Output = Result<Answer<T>, PlexError>> + use<T> {
+        let (plex, request) = (self.plex.clone(), self.window_at(start));
+        let (work, spare) = (Arc::clone(&self.work), self.spare.clone());
+        async move {
+            let mut text = plex.get_into(&request, spare.take()).await?;
+            let worked = spawn_blocking(move || {
+                let document = Document::open(&text)?;
+                let (total, rows) = (number(&document, "totalSize"), number(&document, "size"));
+                let has_offset = document.attribute("offset").is_some();
+                let content = work(&mut text);
+                spare.put(text);
+                Ok(Answer { total, rows, has_offset, content: content? })
+            });
+            match worked.await {
+                Ok(answer) => answer,
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => panic::resume_unwind(panic),
+                    // The runtime ends, and this task with it.
+                    Err(_) => std::future::pending().await,
+                },
+            }
+        }
+    }
+
     fn fetch_ahead(&mut self) {
         let end = self.total.unwrap_or(0).min(self.until);
         let mut start = self.ahead.back().map_or(self.start + self.asked, |ahead| ahead.end);
         while self.ahead.len() < self.most_ahead && start < end {
-            let task = tokio::spawn(answer(self.plex.clone(), self.window_at(start), Arc::clone(&self.work)));
+            let task = tokio::spawn(self.answer(start));
             let next = (start + self.size).min(self.until);
             self.ahead.push_back(Ahead { start, end: next, task });
             start = next;
@@ -318,25 +363,6 @@ impl<T> Pager<T> {
 impl<T> Drop for Pager<T> {
     fn drop(&mut self) {
         self.drop_ahead();
-    }
-}
-
-/// Asks for a page, and has its text worked on where that holds nothing up.
-async fn answer<T: Send + 'static>(plex: Plex, request: Get, work: Arc<Work<T>>) -> Result<Answer<T>, PlexError> {
-    let text = plex.get(&request).await?;
-    let worked = spawn_blocking(move || {
-        let document = Document::open(&text)?;
-        let (total, rows) = (number(&document, "totalSize"), number(&document, "size"));
-        let has_offset = document.attribute("offset").is_some();
-        Ok(Answer { total, rows, has_offset, content: work(text)? })
-    });
-    match worked.await {
-        Ok(answer) => answer,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => panic::resume_unwind(panic),
-            // The runtime ends, and this task with it.
-            Err(_) => std::future::pending().await,
-        },
     }
 }
 

@@ -7,7 +7,6 @@ use crate::{
     guard::Cleared,
     http::{Change, Endpoint, Get, HttpError, PATIENCE, Pace, Rate, Sent, Transport, Upstream},
 };
-use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use serde::de::DeserializeOwned;
 use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
@@ -104,7 +103,7 @@ impl Trakt {
 
     /// Sends a request with the access token. One that is refused is renewed and the request repeated, once: a refusal of
     /// the sign-in means that nothing was done.
-    async fn signed(&self, request: &Signed<'_, '_>) -> Result<Bytes, TraktError> {
+    async fn signed(&self, request: &Signed<'_, '_>) -> Result<Vec<u8>, TraktError> {
         let mut tokens = self.account.tokens(&self.transport).await?;
         let mut renewed = false;
         loop {
@@ -138,7 +137,7 @@ fn bearer(token: &str) -> Result<HeaderValue, TraktError> {
 }
 
 /// Reads JSON. Raw control characters inside its texts, which no JSON may hold but some titles do, become spaces.
-pub(super) fn decode<T: DeserializeOwned>(body: &Bytes, what: &str) -> Result<T, TraktError> {
+pub(super) fn decode<T: DeserializeOwned>(body: &[u8], what: &str) -> Result<T, TraktError> {
     let answer = serde_json::from_slice(body).or_else(|_| {
         let clean: Vec<u8> = body.iter().map(|&byte| if byte < b' ' { b' ' } else { byte }).collect();
         serde_json::from_slice(&clean)
@@ -171,10 +170,10 @@ mod tests {
 
     #[test]
     fn raw_controls_in_a_title_lose_no_answer() {
-        let body = Bytes::from_static(b"[{\"title\": \"A\x04B\"}]");
-        let rows: Value = decode(&body, "a test").unwrap();
+        let body = b"[{\"title\": \"A\x04B\"}]";
+        let rows: Value = decode(body, "a test").unwrap();
         assert_eq!(rows[0]["title"], "A B");
-        let error = decode::<Value>(&Bytes::from_static(b"{\"a\": CANARY"), "a test").unwrap_err();
+        let error = decode::<Value>(b"{\"a\": CANARY", "a test").unwrap_err();
         assert!(!error.to_string().contains("CANARY") && error.code() == "bad_answer", "{error}");
     }
 

@@ -9,9 +9,15 @@ use super::{
 use crate::export::{ExportError, name::ExportName};
 use roaring::RoaringTreemap;
 use std::{
+    fs::File,
     io::{self, ErrorKind, Write},
+    mem,
     sync::atomic::{AtomicBool, Ordering},
+    thread::{self, JoinHandle},
 };
+
+/// Bytes after which the disk is given what was written.
+const FLUSH_BYTES: usize = 64 << 20;
 
 /// An export that is being written. Unless it is published nothing remains of it, but for one that can be gone on with and
 /// was cut by something else than a cap.
@@ -28,6 +34,7 @@ pub struct Pending {
     pub(super) resumed: Option<Resumed>,
     /// Whether a state of it is kept.
     pub(super) kept: bool,
+    pub(super) flushing: Flushing,
     /// Held as long as it is written.
     pub(super) _lock: NameLock,
 }
@@ -41,6 +48,35 @@ pub(super) struct Caps {
     pub(super) most: u64,
     /// The most that the directory may hold.
     pub(super) total: u64,
+}
+
+/// What is done so that the disk has most of a large file when its end is written, and publishing need not wait for all of it.
+#[derive(Debug, Default)]
+pub(super) struct Flushing {
+    /// Bytes written since it began last.
+    written: usize,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Flushing {
+    /// Takes note of so many bytes more in `file`, and begins anew where that is due.
+    fn wrote(&mut self, bytes: usize, file: &File) -> io::Result<()> {
+        self.written += bytes;
+        if self.written < FLUSH_BYTES || self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            return Ok(());
+        }
+        self.end()?;
+        self.written = 0;
+        let file = file.try_clone()?;
+        self.thread = Some(thread::Builder::new().name("flush".into()).spawn(move || file.sync_data())?);
+        Ok(())
+    }
+
+    /// Waits for it. Its error must not be lost: the system tells of what the disk did not take only once.
+    fn end(&mut self) -> io::Result<()> {
+        let ended = mem::take(&mut self.thread).map(JoinHandle::join);
+        ended.map_or(Ok(()), |ended| ended.unwrap_or_else(|_| Err(io::Error::other("the disk could not be flushed"))))
+    }
 }
 
 impl Pending {
@@ -81,6 +117,7 @@ impl Pending {
 
     /// Puts the file, complete and on the disk, under its name, unless that was given up meanwhile.
     pub fn publish(mut self, given_up: &AtomicBool) -> Result<ExportName, ExportError> {
+        self.flushing.end()?;
         self.temporary.file.sync_all()?;
         if !self.root.still_leads_to(&self.name)? {
             return Err(ExportError::NotAFolder(self.name.to_string()));
@@ -126,7 +163,9 @@ pub(super) fn check_free_bytes(root: &Root, limit: u64) -> Result<(), ExportErro
 
 impl Write for Pending {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.temporary.file.write(bytes)
+        let written = self.temporary.file.write(bytes)?;
+        self.flushing.wrote(written, &self.temporary.file)?;
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
