@@ -113,7 +113,8 @@ impl History {
             let (mut document, mut arena) = (Document::open(text)?, Arena::default());
             let (mut rows, mut kinds) = (Vec::new(), HashSet::new());
             while let Some(row) = document.next_row(&mut arena)? {
-                rows.push((row_key(&row), read(&row, titles, &mut kinds)));
+                let (number, play) = read(&row, titles, &mut kinds);
+                rows.push((number.unwrap_or_else(|| hash(&row)), play));
             }
             Ok(rows)
         };
@@ -151,15 +152,17 @@ impl History {
     }
 }
 
-/// Rows have a number of their own. One without is told apart by all that it says, so that a server that gives its only
-/// page for ever is seen through.
+/// What tells a row apart: rows have a number of their own.
 fn row_key(row: &Row<'_, '_>) -> u64 {
-    let own = row.attribute("historyKey").and_then(|key| last_number(&key));
-    own.unwrap_or_else(|| {
-        let mut hasher = DefaultHasher::new();
-        row.attributes().for_each(|pair| pair.hash(&mut hasher));
-        hasher.finish()
-    })
+    row.attribute("historyKey").and_then(|key| last_number(&key)).unwrap_or_else(|| hash(row))
+}
+
+/// A row without a number is told apart by all that it says, so that a server that gives its only page for ever is seen
+/// through.
+fn hash(row: &Row<'_, '_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    row.attributes().for_each(|pair| pair.hash(&mut hasher));
+    hasher.finish()
 }
 
 /// The number at the end of a path such as `/library/metadata/42`, or a number alone.
@@ -167,8 +170,8 @@ fn last_number(path: &str) -> Option<u64> {
     path.rsplit('/').next()?.parse().ok()
 }
 
-/// Reads one row of the history.
-pub(super) fn read(row: &Row<'_, '_>, with_titles: bool, kinds: &mut HashSet<Arc<str>>) -> Play {
+/// Reads one row of the history, and its number, if it has one.
+fn read(row: &Row<'_, '_>, with_titles: bool, kinds: &mut HashSet<Arc<str>>) -> (Option<u64>, Play) {
     let mut play = Play {
         item: None,
         show: None,
@@ -179,10 +182,12 @@ pub(super) fn read(row: &Row<'_, '_>, with_titles: bool, kinds: &mut HashSet<Arc
         device: None,
         titles: None,
     };
+    let mut number = None;
     let mut titles = with_titles.then(Box::<Titles>::default);
     let text = |value| resolve(value).map(std::borrow::Cow::into_owned);
     for (name, value) in row.attributes() {
         match name {
+            "historyKey" => number = last_number(value),
             "ratingKey" => play.item = value.parse().ok().or(play.item),
             "key" => play.item = play.item.or_else(|| last_number(value)),
             "grandparentKey" | "grandparentRatingKey" => play.show = last_number(value).or(play.show),
@@ -206,7 +211,7 @@ pub(super) fn read(row: &Row<'_, '_>, with_titles: bool, kinds: &mut HashSet<Arc
         }
     }
     play.titles = titles;
-    play
+    (number, play)
 }
 
 fn interned(kinds: &mut HashSet<Arc<str>>, name: &str) -> Arc<str> {
@@ -225,7 +230,7 @@ impl Plex {
         let (mut kinds, mut filtered) = (HashSet::new(), true);
         let reading = Reading { page_rows: window::PAGE_ROWS, key: |row| Some(row_key(row)) };
         let window = self.window_of(reading, filter.request(), offset, limit, |row| {
-            let play = read(&row, true, &mut kinds);
+            let (_, play) = read(&row, true, &mut kinds);
             filtered &= filter.admits(&play);
             Some(play)
         });
@@ -245,7 +250,7 @@ mod tests {
         let mut document = Document::open(&text).unwrap();
         let (mut arena, mut kinds, mut plays) = (Arena::default(), HashSet::new(), Vec::new());
         while let Some(row) = document.next_row(&mut arena).unwrap() {
-            plays.extend(Some(read(&row, true, &mut kinds)).filter(|play| filter.admits(play)));
+            plays.extend(Some(read(&row, true, &mut kinds).1).filter(|play| filter.admits(play)));
         }
         plays
     }

@@ -8,6 +8,7 @@ use super::{
     xml::{Arena, Document, Row},
 };
 use crate::http::HttpError;
+use foldhash::fast::RandomState;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -35,8 +36,8 @@ pub struct Facts {
 /// Facts about items, each asked for once.
 #[derive(Debug, Default)]
 pub struct Lookup {
-    /// None for an item that the server no longer has.
-    known: HashMap<u64, Option<Facts>>,
+    /// None for an item that the server no longer has. A long history asks millions of times.
+    known: HashMap<u64, Option<Facts>, RandomState>,
     wanted: Vec<u64>,
 }
 
