@@ -41,6 +41,9 @@ struct Flags {
     /// Be the process that fetches and drops a list.
     #[arg(long)]
     drop: Option<List>,
+    /// With pages ahead of the one that is dropped.
+    #[arg(long)]
+    ahead: bool,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -52,7 +55,7 @@ enum List {
 fn main() {
     let flags = Flags::parse();
     if let Some(list) = flags.drop {
-        return fetch_and_drop(flags.settings, list);
+        return fetch_and_drop(flags.settings, list, flags.ahead);
     }
     let plays = std::env::var("PLEX_MCP_BENCH_PLAYS").unwrap_or_else(|_| "1000000".into());
     let server = Server::sample(&[&LIBRARY[..], &["--history", &plays]].concat());
@@ -61,7 +64,8 @@ fn main() {
         ("films", "20000 films".to_owned(), "get_recommendations", r#"{"libraryKey": "1"}"#),
     ] {
         let home = tempfile::tempdir().unwrap();
-        let drop = medians(ROUNDS, || server.run_self(&["--drop", list]));
+        let serial = medians(ROUNDS, || server.run_self(&["--drop", list]));
+        let ahead = medians(ROUNDS, || server.run_self(&["--drop", list, "--ahead"]));
         let call = medians(ROUNDS, || {
             let mut call = Command::new(env!("CARGO_BIN_EXE_plex-mcp"));
             call.args(["call", tool, "--args", arguments])
@@ -72,20 +76,23 @@ fn main() {
             run(&mut call)
         });
         println!("{what}, medians of {ROUNDS}:");
-        println!("  fetch and drop       {:7.2} s, CPU {:6.2} s", drop.seconds, drop.cpu);
+        println!("  fetch and drop       {:7.2} s, CPU {:6.2} s", serial.seconds, serial.cpu);
+        println!("  the same, some ahead {:7.2} s, CPU {:6.2} s", ahead.seconds, ahead.cpu);
         println!(
-            "  {tool:<20} {:7.2} s, CPU {:6.2} s, {:.3} times that, {:.2} s more",
+            "  {tool:<20} {:7.2} s, CPU {:6.2} s, {:.3} and {:.3} times that, {:.2} and {:.2} s more",
             call.seconds,
             call.cpu,
-            call.seconds / drop.seconds,
-            call.seconds - drop.seconds
+            call.seconds / serial.seconds,
+            call.seconds / ahead.seconds,
+            call.seconds - serial.seconds,
+            call.seconds - ahead.seconds
         );
         println!("  its peak memory      {:7} kB", call.peak);
     }
 }
 
 /// The same pages by the same client, looked at no further than to their first tag.
-fn fetch_and_drop(settings: Settings, list: List) {
+fn fetch_and_drop(settings: Settings, list: List, ahead: bool) {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let plex = Plex::new(&Config::new(settings).plex.unwrap()).unwrap();
         let request: Get = match list {
@@ -96,7 +103,7 @@ fn fetch_and_drop(settings: Settings, list: List) {
             ),
         };
         let total = Pager::total_of(&plex, &request).await.unwrap().total.unwrap();
-        let mut pager = Pager::new(plex, request, PAGE_ROWS, 0, total);
+        let mut pager = Pager::new(plex, request, PAGE_ROWS, 0, total).ahead(if ahead { 4 } else { 0 });
         while let Some(page) = pager.next().await.unwrap() {
             let rows = PAGE_ROWS.min(total - page.start());
             pager.account(PageCount { rows, new: rows });

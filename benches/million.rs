@@ -59,9 +59,9 @@ struct Flags {
     /// Be the process that fetches and scans each page so often.
     #[arg(long)]
     scan: Option<usize>,
-    /// Be the process that fetches and drops what a deep export asks for.
+    /// Be the process that fetches and drops what a deep export asks for, with or without requests ahead.
     #[arg(long)]
-    drop_deep: bool,
+    drop_deep: Option<bool>,
     /// Be the server that answers from memory, with so many films.
     #[arg(long)]
     from_memory: Option<u64>,
@@ -78,8 +78,8 @@ fn main() {
     if let Some(scans) = flags.scan {
         return fetch_and_scan(flags.settings, scans);
     }
-    if flags.drop_deep {
-        return fetch_and_drop_deep(flags.settings);
+    if let Some(ahead) = flags.drop_deep {
+        return fetch_and_drop_deep(flags.settings, ahead);
     }
     let number = |name: &str, usual: u64| std::env::var(name).map_or(usual, |text| text.parse().unwrap());
     let movies = number("PLEX_MCP_BENCH_MOVIES", 1_000_000);
@@ -139,15 +139,18 @@ fn against_memory(movies: u64, rounds: usize) {
 
 fn deep(movies: u64, latency: &str, rounds: usize) {
     let server = Server::sample(&["--movies", &movies.to_string(), "--latency-ms", latency]);
-    let drop = measure(&server, rounds, &["--drop-deep"]);
+    let serial = measure(&server, rounds, &["--drop-deep", "false"]);
+    let ahead = measure(&server, rounds, &["--drop-deep", "true"]);
     let export = export(&server, rounds, &["--detail", "deep"]);
     println!("{movies} films, deep, {latency} ms a page, medians of {rounds}:");
-    println!("  fetch and drop the same       {:7.2} s, CPU {:6.2} s", drop.seconds, drop.cpu);
+    println!("  fetch and drop one by one     {:7.2} s, CPU {:6.2} s", serial.seconds, serial.cpu);
+    println!("  fetch and drop, some ahead    {:7.2} s, CPU {:6.2} s", ahead.seconds, ahead.cpu);
     println!(
-        "  export                        {:7.2} s, CPU {:6.2} s, {:.3} times that, peak {} kB",
+        "  export                        {:7.2} s, CPU {:6.2} s, {:.3} and {:.3} times that, peak {} kB",
         export.seconds,
         export.cpu,
-        export.seconds / drop.seconds,
+        export.seconds / serial.seconds,
+        export.seconds / ahead.seconds,
         export.peak
     );
 }
@@ -220,12 +223,13 @@ fn fetch_and_scan(settings: Settings, scans: usize) {
     });
 }
 
-/// What a deep export asks for, by the same client, as many requests at once.
-fn fetch_and_drop_deep(settings: Settings) {
+/// What a deep export asks for, by the same client: one request after the other, or as many at once as an export has.
+fn fetch_and_drop_deep(settings: Settings, ahead: bool) {
+    let at_once = if ahead { 3 } else { 0 };
     runtime().block_on(async {
         let (plex, request) = client(settings);
         let total = Pager::total_of(&plex, &request).await.unwrap().total.unwrap();
-        let mut pager = Pager::new(plex.clone(), request, PAGE, 0, total);
+        let mut pager = Pager::new(plex.clone(), request, PAGE, 0, total).ahead(usize::from(ahead));
         let (mut arena, mut asked) = (Arena::default(), VecDeque::new());
         while let Some(page) = pager.next().await.unwrap() {
             let mut keys = Vec::new();
@@ -237,11 +241,6 @@ fn fetch_and_drop_deep(settings: Settings) {
             let rows = keys.len() as u64;
             pager.account(PageCount { rows, new: rows });
             for batch in keys.chunks(BATCH) {
-                if asked.len() == 2 {
-                    let answer: tokio::task::JoinHandle<_> = asked.pop_front().unwrap();
-                    let text: String = answer.await.unwrap();
-                    assert!(text.starts_with("<?xml"));
-                }
                 let joined = batch.join(",");
                 let names = ["includeGuids", "includeChapters", "includeMarkers", "includeExtras"];
                 let get = names
@@ -249,6 +248,10 @@ fn fetch_and_drop_deep(settings: Settings) {
                     .fold(Get::new("details", ["library", "metadata", &joined]), |get, name| get.with(name, "1"));
                 let plex = plex.clone();
                 asked.push_back(tokio::spawn(async move { plex.get(&get).await.unwrap() }));
+                if asked.len() > at_once {
+                    let answer: tokio::task::JoinHandle<String> = asked.pop_front().unwrap();
+                    assert!(answer.await.unwrap().starts_with("<?xml"));
+                }
             }
         }
         for answer in asked {

@@ -122,6 +122,8 @@ async fn handle(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    // What was woken last stays with the thread that woke it; from the end of the queue another one can take it.
+    tokio::task::yield_now().await;
     let number = next(&shared.requests);
     let query = Query::parse(&uri);
     remember(&shared, &method, &uri, &query, &headers);

@@ -5,7 +5,9 @@ use crate::{
     export::job::Progress,
     guard::Read,
     plex::{
+        error::PlexError,
         history::{History, Play, PlayFilter},
+        http::Plex,
         items::Window,
         lookup::{BATCH, Facts, Lookup},
     },
@@ -69,15 +71,21 @@ pub(super) async fn read_plays(
     let mut waiting = Waiting::default();
     let mut page = Vec::new();
     loop {
-        let more = history.page(&mut page).await?;
+        // The next plays are read while the facts of those before are on their way.
+        let (more, fetched) = tokio::join!(history.page(&mut page), waiting.fetch(plex));
+        let more = more?;
+        fetched?;
+        waiting.release(&mut each);
         call.progress(Progress { items: history.received(), total: history.total(), bytes: 0 });
         waiting.take(page.drain(..).filter(|play| kind.admits(&play.kind)));
-        if waiting.is_enough() || !more {
-            waiting.lookup.fetch(plex).await?;
-            waiting.release(&mut each);
-        }
         if !more {
+            waiting.ask();
+            waiting.fetch(plex).await?;
+            waiting.release(&mut each);
             return Ok(waiting.lookup);
+        }
+        if waiting.is_enough() {
+            waiting.ask();
         }
     }
 }
@@ -120,10 +128,11 @@ pub(super) async fn plays_of_type(
     Ok(Window { items, total: Some(total), next_offset: (end < total).then_some(end) })
 }
 
-/// Plays that wait until there are enough items to ask for.
+/// Plays that wait until there are enough items to ask for, and those that wait for the answer.
 #[derive(Default)]
 struct Waiting {
     plays: Vec<Play>,
+    asked: Vec<Play>,
     lookup: Lookup,
 }
 
@@ -141,8 +150,17 @@ impl Waiting {
         self.lookup.wanted() >= BATCH || self.plays.len() >= MOST_WAITING
     }
 
+    /// Has the facts of all plays so far asked for next.
+    fn ask(&mut self) {
+        self.asked.append(&mut self.plays);
+    }
+
+    async fn fetch(&mut self, plex: &Plex) -> Result<(), PlexError> {
+        if self.asked.is_empty() { Ok(()) } else { self.lookup.fetch(plex).await }
+    }
+
     fn release(&mut self, each: &mut impl FnMut(&Play, Option<Facts>)) {
-        for play in self.plays.drain(..) {
+        for play in self.asked.drain(..) {
             each(&play, play.item.and_then(|item| self.lookup.get(item)));
         }
     }
@@ -197,6 +215,7 @@ mod tests {
                 left = rest;
                 waiting.take(page.iter().cloned());
                 if waiting.is_enough() || left.is_empty() {
+                    waiting.ask();
                     waiting.lookup.answer(facts);
                     waiting.release(&mut |play, facts| {
                         told += 1;
