@@ -6,7 +6,7 @@
 //! * A file is whole or absent. Rows go to a temporary file beside the target, which gets the target's name only when
 //!   everything is in it and on the disk ([`directory`]). What a killed process left is swept at the next start.
 //! * An existing name is never opened for writing; it is replaced, if that was asked for, by the finished file.
-//! * Memory does not grow with the library: a page at a time goes from Plex's XML to the file ([`job`]).
+//! * Memory does not grow with the library: a few pages at a time go from Plex's XML to the file ([`job`]).
 
 pub mod directory;
 mod encoder;

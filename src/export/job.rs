@@ -32,9 +32,6 @@ use tokio::task::{JoinHandle, spawn_blocking};
 /// How much is lost at most, in time, where an export is cut that can be gone on with.
 const KEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Pages of a listing that are fetched and encoded while one is written.
-const PAGES_AHEAD: usize = 3;
-
 /// What to export.
 #[derive(Clone, Debug)]
 pub struct Job {
@@ -178,12 +175,11 @@ impl<'c, P: FnMut(Progress) + Send> Run<'c, P> {
     /// Reads the list to its end, with `work` done with each page.
     fn pager<T: Send + 'static>(
         &self,
-        ahead: usize,
         work: impl Fn(&Encoder, &mut String) -> Result<T, XmlError> + Send + Sync + 'static,
     ) -> Pager<T> {
         let (encoder, Job { request, page_size, until, .. }) = (Arc::clone(&self.encoder), &self.job);
         let work = move |text: &mut String| work(&encoder, text);
-        let pager = Pager::working(self.plex.clone(), request.clone(), *page_size, 0, *until, work).ahead(ahead);
+        let pager = Pager::working(self.plex.clone(), request.clone(), *page_size, 0, *until, work);
         match self.resumed_at {
             Some(position) => pager.resume(position),
             None => pager,
@@ -202,7 +198,7 @@ impl<'c, P: FnMut(Progress) + Send> Run<'c, P> {
     }
 
     async fn write_listing(&mut self) -> Result<Outcome, ExportError> {
-        let mut pager = self.pager(PAGES_AHEAD, |encoder, text| encoder.page(text));
+        let mut pager = self.pager(|encoder, text| encoder.page(text));
         while let Some(page) = pager.next().await? {
             let (rows, count, last) = page.into_content().new_rows(&mut self.keys);
             self.rows.add(rows, count.new);
@@ -218,7 +214,7 @@ impl<'c, P: FnMut(Progress) + Send> Run<'c, P> {
     }
 
     async fn write_details(&mut self) -> Result<Outcome, ExportError> {
-        let mut pager = self.pager(1, Encoder::list);
+        let mut pager = self.pager(Encoder::list).ahead(1);
         let mut details = Details::new(self.plex.clone(), Arc::clone(&self.encoder));
         loop {
             while details.wants_more() {

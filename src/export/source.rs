@@ -8,7 +8,7 @@ use crate::plex::{
     error::PlexError,
     http::{Get, Plex},
     lookup::by_keys,
-    pager::Position,
+    pager::{Position, Spare},
     xml::{Arena, Document, XmlError},
 };
 use roaring::RoaringTreemap;
@@ -26,6 +26,7 @@ const MOST_FAILURES: usize = 50;
 pub(super) struct Details {
     plex: Plex,
     encoder: Arc<Encoder>,
+    spare: Spare,
     waiting: VecDeque<Batch>,
     asked: VecDeque<(Asked, Option<Behind>)>,
 }
@@ -52,7 +53,7 @@ pub(super) struct Behind {
 
 impl Details {
     pub(super) fn new(plex: Plex, encoder: Arc<Encoder>) -> Self {
-        Self { plex, encoder, waiting: VecDeque::new(), asked: VecDeque::new() }
+        Self { plex, encoder, spare: Spare::default(), waiting: VecDeque::new(), asked: VecDeque::new() }
     }
 
     /// Whether there is room for another page of the listing.
@@ -77,7 +78,8 @@ impl Details {
     fn ask(&mut self) {
         while self.asked.len() < AHEAD {
             let Some(Batch { page, wanted, behind }) = self.waiting.pop_front() else { return };
-            let task = tokio::spawn(details(self.plex.clone(), Arc::clone(&self.encoder), page, wanted));
+            let (plex, encoder) = (self.plex.clone(), Arc::clone(&self.encoder));
+            let task = tokio::spawn(details(plex, encoder, self.spare.clone(), page, wanted));
             self.asked.push_back((AbortOnDropHandle::new(task), behind));
         }
     }
@@ -97,6 +99,7 @@ impl Details {
 async fn details(
     plex: Plex,
     encoder: Arc<Encoder>,
+    spare: Spare,
     page: Arc<String>,
     wanted: Vec<Wanted>,
 ) -> Result<Detailed, ExportError> {
@@ -105,25 +108,37 @@ async fn details(
     keys.dedup();
     let wanted = Arc::new(wanted);
     let encode = |answers: Vec<String>| {
-        let (encoder, page, wanted) = (Arc::clone(&encoder), Arc::clone(&page), Arc::clone(&wanted));
-        blocking(move || encoder.details(&page, &wanted, &answers))
+        let (encoder, spare) = (Arc::clone(&encoder), spare.clone());
+        let (page, wanted) = (Arc::clone(&page), Arc::clone(&wanted));
+        blocking(move || {
+            let detailed = encoder.details(&page, &wanted, &answers);
+            for answer in answers {
+                spare.put(answer);
+            }
+            detailed
+        })
     };
-    match encode(fetch(&plex, &keys, ends_well).await?).await? {
+    match encode(fetch(&plex, &spare, &keys, ends_well).await?).await? {
         Ok(detailed) => Ok(detailed),
-        Err(_) => Ok(encode(fetch(&plex, &keys, read_through).await?).await??),
+        Err(_) => Ok(encode(fetch(&plex, &spare, &keys, read_through).await?).await??),
     }
 }
 
 /// The details of these items, in one answer where the server manages that. Where it does not, or says that one of them is
 /// not there, halves of them are asked for, down to single items; those that even alone can't be had are left out.
-async fn fetch(plex: &Plex, keys: &[u64], check: fn(&str) -> Result<(), XmlError>) -> Result<Vec<String>, PlexError> {
+async fn fetch(
+    plex: &Plex,
+    spare: &Spare,
+    keys: &[u64],
+    check: fn(&str) -> Result<(), XmlError>,
+) -> Result<Vec<String>, PlexError> {
     let (mut texts, mut failures) = (Vec::new(), 0);
     let mut parts = vec![keys];
     while let Some(part) = parts.pop() {
         if part.is_empty() {
             continue;
         }
-        let answer = match plex.get(&request(part)).await {
+        let answer = match plex.get_into(&request(part), spare.take()).await {
             Ok(text) => check(&text).map(|()| text).map_err(PlexError::from),
             Err(error) => Err(error),
         };

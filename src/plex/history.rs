@@ -22,8 +22,6 @@ use std::{
 
 /// What the list is called.
 const WHAT: &str = "the play history";
-/// Pages read ahead: their rows are few bytes, and a long history is read page after page.
-const AHEAD: usize = 4;
 /// Kinds of item that are told apart; a server's further ones are one.
 const MOST_KINDS: usize = 64;
 
@@ -120,7 +118,7 @@ impl History {
             }
             Ok(rows)
         };
-        let pager = Pager::working(plex.clone(), filter.request(), PAGE_ROWS, 0, u64::MAX, work).ahead(AHEAD);
+        let pager = Pager::working(plex.clone(), filter.request(), PAGE_ROWS, 0, u64::MAX, work);
         Self { plex: plex.clone(), pager, keys: RoaringTreemap::new(), filter }
     }
 

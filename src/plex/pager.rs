@@ -17,8 +17,10 @@ use std::{
 };
 use tokio::task::{JoinHandle, spawn_blocking};
 
-/// Pages fetched ahead of the one in work. Two keep a server and this process both busy; more only cost memory.
-const AHEAD: usize = 2;
+/// Pages fetched ahead of the one in work. Three keep a server and this process both busy; more only cost memory.
+const AHEAD: usize = 3;
+/// Answers whose room is kept.
+const MOST_SPARE: usize = 4;
 /// How often in a row a page that fails is tried again at half its size.
 const MOST_HALVINGS: u32 = 4;
 /// Pages in a row after which twice their size is tried again, up to what was asked for.
@@ -70,17 +72,22 @@ pub struct Outcome {
     pub changed: bool,
 }
 
-/// Texts that are done with, whose room is used again.
-#[derive(Clone, Default)]
-struct Spare(Arc<Mutex<Vec<String>>>);
+/// Answers that are done with, whose room is used again. Otherwise each thread's heap grows by what others take and give back.
+#[derive(Clone, Debug, Default)]
+pub struct Spare(Arc<Mutex<Vec<String>>>);
 
 impl Spare {
-    fn take(&self) -> String {
+    /// One of them, or a new one.
+    pub fn take(&self) -> String {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
-    fn put(&self, text: String) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    /// Adds one, unless there are more than requests on their way at once.
+    pub fn put(&self, text: String) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < MOST_SPARE {
+            all.push(text);
+        }
     }
 }
 

@@ -172,3 +172,37 @@ impl Write for Pending {
         self.temporary.file.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_disk_is_given_a_large_file_now_and_then() {
+        let file = tempfile::tempfile().unwrap();
+        let mut flushing = Flushing::default();
+        flushing.wrote(FLUSH_BYTES - 1, &file).unwrap();
+        assert!(flushing.thread.is_none());
+        flushing.wrote(1, &file).unwrap();
+        assert!(flushing.thread.is_some());
+        assert_eq!(flushing.written, 0);
+        flushing.end().unwrap();
+        assert!(flushing.thread.is_none());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_the_disk_did_not_take_is_told() {
+        let (_reader, writer) = std::io::pipe().unwrap();
+        let pipe = File::from(std::os::fd::OwnedFd::from(writer));
+        let mut flushing = Flushing::default();
+        flushing.wrote(FLUSH_BYTES, &pipe).unwrap();
+        flushing.end().unwrap_err();
+        flushing.end().unwrap();
+        flushing.wrote(FLUSH_BYTES, &pipe).unwrap();
+        while !flushing.thread.as_ref().unwrap().is_finished() {
+            thread::yield_now();
+        }
+        flushing.wrote(FLUSH_BYTES, &pipe).unwrap_err();
+    }
+}
