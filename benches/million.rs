@@ -42,7 +42,8 @@ mod process;
 
 /// Rows a page.
 const PAGE: u64 = 500;
-/// Items a request, of a deep export.
+/// Rows a page and items a request, of a deep export.
+const LISTED: u64 = 200;
 const BATCH: usize = 100;
 const SCANS: usize = 5;
 
@@ -229,7 +230,7 @@ fn fetch_and_drop_deep(settings: Settings, ahead: bool) {
     runtime().block_on(async {
         let (plex, request) = client(settings);
         let total = Pager::total_of(&plex, &request).await.unwrap().total.unwrap();
-        let mut pager = Pager::new(plex.clone(), request, PAGE, 0, total).ahead(usize::from(ahead));
+        let mut pager = Pager::new(plex.clone(), request, LISTED, 0, total).ahead(usize::from(ahead));
         let (mut arena, mut asked) = (Arena::default(), VecDeque::new());
         while let Some(page) = pager.next().await.unwrap() {
             let mut keys = Vec::new();

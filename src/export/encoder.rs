@@ -3,7 +3,7 @@
 use super::{layout::Layout, writer::Format};
 use crate::plex::{
     csv::{Cells, Columns},
-    pager::PageCount,
+    pager::{PageCount, Spare},
     selection::{Paths, Selection},
     xml::{Arena, Document, Row, XmlError},
 };
@@ -71,11 +71,24 @@ pub(super) struct Encoded {
     rows: Vec<(Option<u64>, usize)>,
 }
 
-/// The rows of a page of a listing, whose details are still to be asked for.
+/// A page of a listing, whose rows' details are still to be asked for.
 #[derive(Debug)]
 pub(super) struct Listed {
-    pub(super) text: String,
+    pub(super) page: Listing,
     pub(super) rows: Vec<Wanted>,
+}
+
+/// The text of a page of a listing, whose room is used again when nobody needs it any more.
+#[derive(Debug)]
+pub(super) struct Listing {
+    text: String,
+    spare: Spare,
+}
+
+impl Drop for Listing {
+    fn drop(&mut self) {
+        self.spare.put(mem::take(&mut self.text));
+    }
 }
 
 /// A row of a listing whose details are asked for.
@@ -144,8 +157,8 @@ impl Encoder {
         read.map(|()| Encoded { text, rows })
     }
 
-    /// Lists the rows of a page.
-    pub(super) fn list(&self, text: &mut String) -> Result<Listed, XmlError> {
+    /// Lists the rows of a page, and keeps it.
+    pub(super) fn list(&self, text: &mut String, spare: &Spare) -> Result<Listed, XmlError> {
         let mut desk = self.sit_down();
         let mut rows = Vec::new();
         let read = for_each_row(text, &mut desk.arena, |row| {
@@ -157,14 +170,14 @@ impl Encoder {
             });
         });
         self.stand_up(desk);
-        read.map(|()| Listed { text: mem::take(text), rows })
+        read.map(|()| Listed { page: Listing { text: mem::take(text), spare: spare.clone() }, rows })
     }
 
     /// Writes the rows that are wanted of a page, in its order, with their details; those of which there are none as the
     /// listing has them.
-    pub(super) fn details(&self, page: &str, wanted: &[Wanted], answers: &[String]) -> Result<Detailed, XmlError> {
+    pub(super) fn details(&self, page: &Listing, wanted: &[Wanted], answers: &[String]) -> Result<Detailed, XmlError> {
         let mut desk = self.sit_down();
-        let detailed = self.write_details(&mut desk, page, wanted, answers);
+        let detailed = self.write_details(&mut desk, &page.text, wanted, answers);
         self.stand_up(desk);
         detailed
     }

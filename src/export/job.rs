@@ -7,14 +7,14 @@ use super::{
     encoder::{Encoder, Listed},
     layout::{Detail, Layout},
     name::ExportName,
-    source::{Behind, Details},
+    source::{Behind, Details, MOST_LISTED},
     writer::{HashedFile, Rows},
 };
 use crate::{
     guard::ExportCaps,
     plex::{
         http::{Get, Plex},
-        pager::{End, Outcome, PageCount, Pager, Position},
+        pager::{End, Outcome, PageCount, Pager, Position, Spare},
         xml::{Arena, XmlError},
     },
 };
@@ -172,14 +172,15 @@ impl<'c, P: FnMut(Progress) + Send> Run<'c, P> {
         })
     }
 
-    /// Reads the list to its end, with `work` done with each page.
+    /// Reads the list to its end, so many rows a request, with `work` done with each page.
     fn pager<T: Send + 'static>(
         &self,
+        rows: u64,
         work: impl Fn(&Encoder, &mut String) -> Result<T, XmlError> + Send + Sync + 'static,
     ) -> Pager<T> {
-        let (encoder, Job { request, page_size, until, .. }) = (Arc::clone(&self.encoder), &self.job);
+        let (encoder, Job { request, until, .. }) = (Arc::clone(&self.encoder), &self.job);
         let work = move |text: &mut String| work(&encoder, text);
-        let pager = Pager::working(self.plex.clone(), request.clone(), *page_size, 0, *until, work);
+        let pager = Pager::working(self.plex.clone(), request.clone(), rows, 0, *until, work);
         match self.resumed_at {
             Some(position) => pager.resume(position),
             None => pager,
@@ -198,7 +199,7 @@ impl<'c, P: FnMut(Progress) + Send> Run<'c, P> {
     }
 
     async fn write_listing(&mut self) -> Result<Outcome, ExportError> {
-        let mut pager = self.pager(|encoder, text| encoder.page(text));
+        let mut pager = self.pager(self.job.page_size, |encoder, text| encoder.page(text));
         while let Some(page) = pager.next().await? {
             let (rows, count, last) = page.into_content().new_rows(&mut self.keys);
             self.rows.add(rows, count.new);
@@ -214,18 +215,21 @@ impl<'c, P: FnMut(Progress) + Send> Run<'c, P> {
     }
 
     async fn write_details(&mut self) -> Result<Outcome, ExportError> {
-        let mut pager = self.pager(Encoder::list).ahead(1);
-        let mut details = Details::new(self.plex.clone(), Arc::clone(&self.encoder));
+        let spare = Spare::default();
+        let (rows, returned) = (self.job.page_size.min(MOST_LISTED), spare.clone());
+        let listing = move |encoder: &Encoder, text: &mut String| encoder.list(text, &returned);
+        let mut pager = self.pager(rows, listing).ahead(1).using(spare.clone());
+        let mut details = Details::new(self.plex.clone(), Arc::clone(&self.encoder), spare);
         loop {
             while details.wants_more() {
                 let Some(page) = pager.next().await? else { break };
-                let Listed { text, mut rows } = page.into_content();
+                let Listed { page, mut rows } = page.into_content();
                 let (all, last) = (rows.len() as u64, rows.last().and_then(|row| row.number));
                 rows.retain(|row| row.number.is_none_or(|number| self.keys.insert(number)));
                 pager.account(PageCount { rows: all, new: rows.len() as u64 });
                 let kept = self.job.subject.is_some();
                 let behind = || Behind { position: pager.position(), last, keys: self.keys.clone() };
-                details.add(text, rows, kept.then(behind));
+                details.add(page, rows, kept.then(behind));
             }
             let Some((detailed, behind)) = details.next().await? else { return Ok(pager.outcome()) };
             self.without_details += detailed.without_details;

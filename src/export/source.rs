@@ -2,7 +2,7 @@
 
 use super::{
     ExportError, blocking,
-    encoder::{Detailed, Encoder, Wanted},
+    encoder::{Detailed, Encoder, Listing, Wanted},
 };
 use crate::plex::{
     error::PlexError,
@@ -15,8 +15,10 @@ use roaring::RoaringTreemap;
 use std::{collections::VecDeque, sync::Arc};
 use tokio_util::task::AbortOnDropHandle;
 
-/// Items a request. The answers are as large as those of a page of a listing.
+/// Items a request.
 const BATCH: usize = 100;
+/// Rows of the listing a request at the most: its pages are held until the details of all their rows are there.
+pub(super) const MOST_LISTED: u64 = 200;
 /// Requests on their way; with the page of the listing that is fetched ahead it makes four.
 const AHEAD: usize = 3;
 /// Items in a row that the server may fail on, before it is taken for broken.
@@ -36,7 +38,7 @@ type Asked = AbortOnDropHandle<Result<Detailed, ExportError>>;
 
 /// Some rows of a page of the listing.
 struct Batch {
-    page: Arc<String>,
+    page: Arc<Listing>,
     wanted: Vec<Wanted>,
     behind: Option<Behind>,
 }
@@ -52,8 +54,8 @@ pub(super) struct Behind {
 }
 
 impl Details {
-    pub(super) fn new(plex: Plex, encoder: Arc<Encoder>) -> Self {
-        Self { plex, encoder, spare: Spare::default(), waiting: VecDeque::new(), asked: VecDeque::new() }
+    pub(super) fn new(plex: Plex, encoder: Arc<Encoder>, spare: Spare) -> Self {
+        Self { plex, encoder, spare, waiting: VecDeque::new(), asked: VecDeque::new() }
     }
 
     /// Whether there is room for another page of the listing.
@@ -62,7 +64,7 @@ impl Details {
     }
 
     /// Adds the rows of a page that are wanted.
-    pub(super) fn add(&mut self, page: String, mut wanted: Vec<Wanted>, behind: Option<Behind>) {
+    pub(super) fn add(&mut self, page: Listing, mut wanted: Vec<Wanted>, behind: Option<Behind>) {
         let page = Arc::new(page);
         while !wanted.is_empty() {
             let rest = wanted.split_off(wanted.len().min(BATCH));
@@ -100,7 +102,7 @@ async fn details(
     plex: Plex,
     encoder: Arc<Encoder>,
     spare: Spare,
-    page: Arc<String>,
+    page: Arc<Listing>,
     wanted: Vec<Wanted>,
 ) -> Result<Detailed, ExportError> {
     let mut keys: Vec<u64> = wanted.iter().filter_map(|wanted| wanted.key).collect();

@@ -20,7 +20,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 /// Pages fetched ahead of the one in work. Three keep a server and this process both busy; more only cost memory.
 const AHEAD: usize = 3;
 /// Answers whose room is kept.
-const MOST_SPARE: usize = 4;
+const MOST_SPARE: usize = 6;
 /// How often in a row a page that fails is tried again at half its size.
 const MOST_HALVINGS: u32 = 4;
 /// Pages in a row after which twice their size is tried again, up to what was asked for.
@@ -85,7 +85,7 @@ impl Spare {
     /// Adds one, unless there are more than requests on their way at once.
     pub fn put(&self, text: String) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() < MOST_SPARE {
+        if all.len() < MOST_SPARE && text.capacity() > 0 {
             all.push(text);
         }
     }
@@ -199,6 +199,13 @@ impl<T: Send + 'static> Pager<T> {
     #[must_use]
     pub fn ahead(mut self, pages: usize) -> Self {
         self.most_ahead = pages;
+        self
+    }
+
+    /// The same with its answers read into the room of others.
+    #[must_use]
+    pub fn using(mut self, spare: Spare) -> Self {
+        self.spare = spare;
         self
     }
 
