@@ -122,8 +122,6 @@ struct Run<'c, P> {
     rows: Rows,
     /// What tells the rows apart that were read so far.
     keys: RoaringTreemap,
-    /// The number of the last of them.
-    last: Option<u64>,
     writing: Writing,
     without_details: u64,
     /// Where the listing is read on, by one that was cut.
@@ -163,7 +161,6 @@ impl<'c, P: FnMut(Progress) + Send> Run<'c, P> {
             encoder,
             rows,
             keys,
-            last: None,
             writing: Writing::Idle(Box::new(file)),
             without_details: 0,
             resumed_at: position,
@@ -203,7 +200,6 @@ impl<'c, P: FnMut(Progress) + Send> Run<'c, P> {
         while let Some(page) = pager.next().await? {
             let (rows, count, last) = page.into_content().new_rows(&mut self.keys);
             self.rows.add(rows, count.new);
-            self.last = last;
             pager.account(count);
             self.hand_on(pager.total()).await?;
             if self.is_due() {

@@ -373,7 +373,8 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plex::selection::Paths;
+    use crate::plex::{fields::field_type, json::write_typed, selection::Paths};
+    use proptest::prelude::*;
 
     fn rows(xml: &str) -> Result<Vec<serde_json::Value>, XmlError> {
         let mut document = Document::open(xml)?;
@@ -482,6 +483,80 @@ mod tests {
             String::from_utf8(out).unwrap(),
             r#"{"ratingKey":"1","Media":[{"id":1,"Part":[{"id":2},{"id":3}]}]}"#
         );
+    }
+
+    fn attributes() -> impl Strategy<Value = Vec<(&'static str, String, bool)>> {
+        let names = prop::sample::select(vec![
+            "id",
+            "key",
+            "year",
+            "title",
+            "rating",
+            "selected",
+            "ratingKey",
+            "contentRating",
+            "originallyAvailableAt",
+            "a:b",
+            "x",
+        ]);
+        let pieces = prop::sample::select(vec![
+            "1",
+            "0",
+            "2001",
+            "7.5",
+            "-",
+            "&amp;",
+            "&quot;",
+            "&#39;",
+            "&",
+            "\\",
+            ">",
+            "/>",
+            "<",
+            "=",
+            " ",
+            "\t",
+            "\n",
+            "é",
+            "\u{1f600}",
+            "plain text of some length",
+            "0123456789abcdef",
+            "\u{4}",
+        ]);
+        let value = prop::collection::vec(pieces, 0..5).prop_map(|pieces| pieces.concat());
+        prop::collection::vec((names, value, any::<bool>()), 0..7)
+    }
+
+    proptest! {
+        #[test]
+        fn attributes_are_written_as_they_are_whatever_came_before(rows in prop::collection::vec(attributes(), 1..7)) {
+            let mut text = "<MediaContainer>".to_owned();
+            let mut expected = Vec::new();
+            for row in &rows {
+                text.push_str("<Video");
+                let (mut object, mut first, mut names) = (b"{".to_vec(), true, Vec::new());
+                for (name, value, quoted) in row {
+                    let mark = if *quoted { "\"" } else { "'" };
+                    text.extend([" ", name, "=", mark, value, mark]);
+                    if !names.contains(name) {
+                        names.push(*name);
+                        write_key(&mut object, &mut first, name);
+                        write_typed(&mut object, field_type("Video", name), value);
+                    }
+                }
+                text.push_str("/>\n");
+                object.push(b'}');
+                expected.push(String::from_utf8(object).unwrap());
+            }
+            text.push_str("</MediaContainer>");
+            let (mut document, mut arena, mut found) = (Document::open(&text).unwrap(), Arena::default(), Vec::new());
+            while let Some(row) = document.next_row(&mut arena).unwrap() {
+                let mut out = Vec::new();
+                row.write_full(&mut out);
+                found.push(String::from_utf8(out).unwrap());
+            }
+            prop_assert_eq!(found, expected, "{}", text);
+        }
     }
 
     #[test]
