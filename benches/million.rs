@@ -236,7 +236,6 @@ fn fetch_and_drop_deep(settings: Settings, ahead: bool) {
             let mut keys = Vec::new();
             page.for_each(&mut arena, |row| {
                 keys.push(row.attribute("ratingKey").unwrap().into_owned());
-                Ok::<_, plex_mcp::plex::xml::XmlError>(())
             })
             .unwrap();
             let rows = keys.len() as u64;

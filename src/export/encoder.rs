@@ -5,7 +5,7 @@ use crate::plex::{
     csv::{Cells, Columns},
     pager::{PageCount, Spare},
     selection::{Paths, Selection},
-    xml::{Arena, Document, Row, XmlError},
+    xml::{Arena, Row, XmlError, each_row},
 };
 use roaring::RoaringTreemap;
 use std::{
@@ -149,7 +149,7 @@ impl Encoder {
         let mut desk = self.sit_down();
         let Desk { arena, cells, .. } = &mut desk;
         let mut rows = Vec::new();
-        let read = for_each_row(page, arena, |row| {
+        let read = each_row(page, arena, |row| {
             self.write(&mut text, cells, &row, None);
             rows.push((self.identity.of(&row), text.len()));
         });
@@ -161,7 +161,7 @@ impl Encoder {
     pub(super) fn list(&self, text: &mut String, spare: &Spare) -> Result<Listed, XmlError> {
         let mut desk = self.sit_down();
         let mut rows = Vec::new();
-        let read = for_each_row(text, &mut desk.arena, |row| {
+        let read = each_row(text, &mut desk.arena, |row| {
             rows.push(Wanted {
                 at: rows.len() as u64,
                 key: row.attribute("ratingKey").and_then(|key| key.parse().ok()),
@@ -205,7 +205,7 @@ impl Encoder {
             }
         };
         for answer in answers {
-            for_each_row(answer, arena, |row| {
+            each_row(answer, arena, |row| {
                 let key = row.attribute("ratingKey").and_then(|key| key.parse::<u64>().ok());
                 // What was not asked for, or comes twice, is not written.
                 for n in key.and_then(|key| by_key.remove(&key)).unwrap_or_default() {
@@ -223,7 +223,7 @@ impl Encoder {
         let without_details = missing.len() as u64;
         if without_details > 0 {
             let mut at = 0;
-            for_each_row(page, arena, |row| {
+            each_row(page, arena, |row| {
                 if let Some(n) = missing.remove(&at) {
                     write(n, &row, None);
                 }
@@ -289,12 +289,4 @@ impl Encoded {
         text.truncate(kept);
         (text, count, rows.last().and_then(|(number, _)| *number))
     }
-}
-
-fn for_each_row(text: &str, arena: &mut Arena, mut visit: impl FnMut(Row<'_, '_>)) -> Result<(), XmlError> {
-    let mut document = Document::open(text)?;
-    while let Some(row) = document.next_row(arena)? {
-        visit(row);
-    }
-    Ok(())
 }

@@ -344,7 +344,6 @@ async fn still_there(plex: &Plex, job: &Job, cut: &Cut) -> Result<bool, ExportEr
     let mut found = None;
     page.for_each(&mut Arena::default(), |row| {
         found = found.or(job.identity.of(&row));
-        Ok::<_, XmlError>(())
     })?;
     Ok(pager.total() == cut.position.total && found.is_some() && found == cut.last)
 }

@@ -9,7 +9,7 @@ use crate::plex::{
     http::{Get, Plex},
     lookup::by_keys,
     pager::{Position, Spare},
-    xml::{Arena, Document, XmlError},
+    xml::{Arena, XmlError, each_row},
 };
 use roaring::RoaringTreemap;
 use std::{collections::VecDeque, sync::Arc};
@@ -176,8 +176,5 @@ fn ends_well(text: &str) -> Result<(), XmlError> {
 
 /// Whether an answer can be read to its end.
 fn read_through(text: &str) -> Result<(), XmlError> {
-    let mut document = Document::open(text)?;
-    let mut arena = Arena::default();
-    while document.next_row(&mut arena)?.is_some() {}
-    Ok(())
+    each_row(text, &mut Arena::default(), |_| {})
 }

@@ -11,7 +11,7 @@ use super::{
     pager::{PageCount, Pager},
     stream::PAGE_ROWS,
     window::{self, Reading},
-    xml::{Arena, Document, Row},
+    xml::{Arena, Row, each_row},
 };
 use roaring::RoaringTreemap;
 use std::{
@@ -110,12 +110,11 @@ impl History {
     /// The plays that `filter` admits; with their `titles`, where those are wanted.
     pub fn new(plex: &Plex, filter: PlayFilter, titles: bool) -> Self {
         let work = move |text: &mut String| {
-            let (mut document, mut arena) = (Document::open(text)?, Arena::default());
             let (mut rows, mut kinds) = (Vec::new(), HashSet::new());
-            while let Some(row) = document.next_row(&mut arena)? {
+            each_row(text, &mut Arena::default(), |row| {
                 let (number, play) = read(&row, titles, &mut kinds);
                 rows.push((number.unwrap_or_else(|| hash(&row)), play));
-            }
+            })?;
             Ok(rows)
         };
         let pager = Pager::working(plex.clone(), filter.request(), PAGE_ROWS, 0, u64::MAX, work);
@@ -247,11 +246,11 @@ mod tests {
 
     fn plays(rows: &str, filter: &PlayFilter) -> Vec<Play> {
         let text = format!("<MediaContainer>{rows}</MediaContainer>");
-        let mut document = Document::open(&text).unwrap();
-        let (mut arena, mut kinds, mut plays) = (Arena::default(), HashSet::new(), Vec::new());
-        while let Some(row) = document.next_row(&mut arena).unwrap() {
+        let (mut kinds, mut plays) = (HashSet::new(), Vec::new());
+        each_row(&text, &mut Arena::default(), |row| {
             plays.extend(Some(read(&row, true, &mut kinds).1).filter(|play| filter.admits(play)));
-        }
+        })
+        .unwrap();
         plays
     }
 

@@ -5,7 +5,7 @@ use super::{
     http::{Get, Plex},
     items::{Item, decode},
     stream::rating_key,
-    xml::{Arena, Document, Row},
+    xml::{Arena, Row, each_row},
 };
 use crate::http::HttpError;
 use foldhash::fast::RandomState;
@@ -169,10 +169,7 @@ impl Plex {
         let mut answers = stream::iter(batches).buffered(AT_ONCE);
         while let Some(texts) = answers.try_next().await? {
             for text in texts {
-                let mut document = Document::open(&text)?;
-                while let Some(row) = document.next_row(&mut arena)? {
-                    visit(row);
-                }
+                each_row(&text, &mut arena, &mut visit)?;
             }
         }
         Ok(())

@@ -8,7 +8,7 @@
 use super::{
     error::PlexError,
     http::{Get, Plex},
-    xml::{Arena, Document, Row, XmlError},
+    xml::{Arena, Document, Row, XmlError, each_row},
 };
 use std::{
     collections::VecDeque,
@@ -408,16 +408,8 @@ impl<T> Page<T> {
 
 impl Page {
     /// Calls `visit` with each row of the page.
-    pub fn for_each<E: From<XmlError>>(
-        &self,
-        arena: &mut Arena,
-        mut visit: impl FnMut(Row<'_, '_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut document = Document::open(&self.content)?;
-        while let Some(row) = document.next_row(arena)? {
-            visit(row)?;
-        }
-        Ok(())
+    pub fn for_each(&self, arena: &mut Arena, visit: impl FnMut(Row<'_, '_>)) -> Result<(), XmlError> {
+        each_row(&self.content, arena, visit)
     }
 }
 

@@ -50,7 +50,6 @@ impl Stream {
                 count.new += 1;
                 visit(row);
             }
-            Ok::<_, PlexError>(())
         })?;
         pager.account(count);
         Ok(true)

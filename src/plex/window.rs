@@ -6,7 +6,7 @@ use super::{
     items::decode,
     pager::{PageCount, Pager},
     stream::{RowKey, rating_key},
-    xml::{Arena, Document, Row},
+    xml::{Arena, Row, each_row},
 };
 use roaring::RoaringTreemap;
 use serde::de::DeserializeOwned;
@@ -52,13 +52,8 @@ impl Plex {
     /// All rows of an answer that is never long enough to be paged.
     pub async fn rows<T: DeserializeOwned>(&self, request: &Get) -> Result<Vec<T>, PlexError> {
         let text = self.get(request).await?;
-        let mut document = Document::open(&text)?;
-        let mut arena = Arena::default();
-        let mut rows = Vec::new();
-        let mut buffer = Vec::new();
-        while let Some(row) = document.next_row(&mut arena)? {
-            rows.extend(decode(row, &mut buffer));
-        }
+        let (mut rows, mut buffer) = (Vec::new(), Vec::new());
+        each_row(&text, &mut Arena::default(), |row| rows.extend(decode(row, &mut buffer)))?;
         Ok(rows)
     }
 
@@ -106,7 +101,6 @@ impl Plex {
                     count.new += 1;
                     items.extend(read(row));
                 }
-                Ok::<_, PlexError>(())
             })?;
             if page.start() == offset && page.is_whole_list(count.rows) {
                 return Ok(Window::of_whole(items, offset, limit));

@@ -163,6 +163,15 @@ impl<'x> Document<'x> {
     }
 }
 
+/// Calls `visit` with each row of a whole answer.
+pub fn each_row(text: &str, arena: &mut Arena, mut visit: impl FnMut(Row<'_, '_>)) -> Result<(), XmlError> {
+    let mut document = Document::open(text)?;
+    while let Some(row) = document.next_row(arena)? {
+        visit(row);
+    }
+    Ok(())
+}
+
 impl Arena {
     fn add(&mut self, text: &str, name: Span, attributes: Span) -> usize {
         let node = self.nodes.len();
