@@ -8,11 +8,7 @@ use crate::plex::{
     xml::{Arena, Row, XmlError, each_row},
 };
 use roaring::RoaringTreemap;
-use std::{
-    collections::HashMap,
-    mem,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, mem};
 
 /// What tells the rows of a list apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -44,9 +40,9 @@ pub(super) struct Encoder {
     shape: Shape,
     identity: Identity,
     /// What those who are not at work have left for the next.
-    desks: Mutex<Vec<Desk>>,
-    /// Texts that are written, whose room is used again.
-    spare: Mutex<Vec<Vec<u8>>>,
+    desks: Spare<Desk>,
+    /// Texts that are written.
+    texts: Spare<Vec<u8>>,
 }
 
 enum Shape {
@@ -118,7 +114,7 @@ impl Encoder {
             Format::Csv => Shape::Line(layout.columns()),
             Format::Json | Format::Ndjson => Shape::Object(layout.selection()),
         };
-        Self { format: layout.format, shape, identity, desks: Mutex::default(), spare: Mutex::default() }
+        Self { format: layout.format, shape, identity, desks: Spare::default(), texts: Spare::default() }
     }
 
     /// What stands in the file before the first row; for JSON that is written with it.
@@ -140,26 +136,26 @@ impl Encoder {
 
     /// Writes the rows of a page.
     pub(super) fn page(&self, page: &str) -> Result<Encoded, XmlError> {
-        let mut text = lock(&self.spare).pop().unwrap_or_default();
+        let mut text = self.texts.take();
         text.clear();
         if matches!(&self.shape, Shape::Object(selection) if selection.keep.is_none()) {
             // JSON is about as long as XML. A buffer that grew to it would leave holes in the heap.
             text.reserve_exact(page.len() + page.len() / 8);
         }
-        let mut desk = self.sit_down();
+        let mut desk = self.desks.take();
         let Desk { arena, cells, .. } = &mut desk;
         let mut rows = Vec::new();
         let read = each_row(page, arena, |row| {
             self.write(&mut text, cells, &row, None);
             rows.push((self.identity.of(&row), text.len()));
         });
-        self.stand_up(desk);
+        self.desks.put(desk);
         read.map(|()| Encoded { text, rows })
     }
 
     /// Lists the rows of a page, and keeps it.
     pub(super) fn list(&self, text: &mut String, spare: &Spare) -> Result<Listed, XmlError> {
-        let mut desk = self.sit_down();
+        let mut desk = self.desks.take();
         let mut rows = Vec::new();
         let read = each_row(text, &mut desk.arena, |row| {
             rows.push(Wanted {
@@ -169,16 +165,16 @@ impl Encoder {
                 entry: row.attribute(ENTRY).map(Into::into),
             });
         });
-        self.stand_up(desk);
+        self.desks.put(desk);
         read.map(|()| Listed { page: Listing { text: mem::take(text), spare: spare.clone() }, rows })
     }
 
     /// Writes the rows that are wanted of a page, in its order, with their details; those of which there are none as the
     /// listing has them.
     pub(super) fn details(&self, page: &Listing, wanted: &[Wanted], answers: &[String]) -> Result<Detailed, XmlError> {
-        let mut desk = self.sit_down();
+        let mut desk = self.desks.take();
         let detailed = self.write_details(&mut desk, &page.text, wanted, answers);
-        self.stand_up(desk);
+        self.desks.put(desk);
         detailed
     }
 
@@ -232,7 +228,7 @@ impl Encoder {
         }
         let places: Vec<_> = places.into_iter().flatten().collect();
         let items = places.len() as u64;
-        let mut ordered = lock(&self.spare).pop().unwrap_or_default();
+        let mut ordered = self.texts.take();
         ordered.clear();
         // Servers answer in the order of the keys, so that mostly nothing has to be moved.
         if places.is_sorted_by_key(|place| place.start) {
@@ -251,22 +247,10 @@ impl Encoder {
         });
     }
 
-    fn sit_down(&self) -> Desk {
-        lock(&self.desks).pop().unwrap_or_default()
-    }
-
-    fn stand_up(&self, desk: Desk) {
-        lock(&self.desks).push(desk);
-    }
-
     /// Takes a text that is written.
     pub(super) fn give_back(&self, text: Vec<u8>) {
-        lock(&self.spare).push(text);
+        self.texts.put(text);
     }
-}
-
-fn lock<T>(of_all: &Mutex<T>) -> MutexGuard<'_, T> {
-    of_all.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Encoded {

@@ -79,25 +79,23 @@ fn tail(text: &str, from: usize) -> &str {
 /// none, and is looked through many bytes at a time.
 pub(super) fn first_that_needs_care(text: &[u8]) -> Option<usize> {
     // Most values are short.
-    let (eights, _) = text.as_chunks::<8>();
-    for (n, eight) in eights.iter().take(2).enumerate() {
-        let marks = marks(*eight);
-        if marks != 0 {
-            return Some(n * 8 + first_marked(marks));
-        }
+    if let Some(at) = first_in_sixteen(text) {
+        return Some(at);
     }
     // Without an early exit inside a block the compiler makes vector code of it.
     let any = |block: &[u8; 16]| block.iter().fold(false, |any, &byte| any | needs_care(byte));
     let (blocks, _) = text.as_chunks::<16>();
     let clean = 16 * blocks.iter().skip(1).take_while(|block| !any(block)).count() + 16 * blocks.len().min(1);
-    let (eights, rest) = text.get(clean..).unwrap_or_default().as_chunks::<8>();
-    for (n, eight) in eights.iter().take(2).enumerate() {
-        let marks = marks(*eight);
-        if marks != 0 {
-            return Some(clean + n * 8 + first_marked(marks));
-        }
-    }
-    rest.iter().position(|&byte| needs_care(byte)).map(|at| text.len() - rest.len() + at)
+    let rest = text.get(clean..).unwrap_or_default();
+    let last = || rest.as_chunks::<8>().1.iter().position(|&byte| needs_care(byte)).map(|at| rest.len() / 8 * 8 + at);
+    first_in_sixteen(rest).or_else(last).map(|at| clean + at)
+}
+
+/// The same among the first sixteen bytes, as far as they are whole eights.
+fn first_in_sixteen(text: &[u8]) -> Option<usize> {
+    let mut eights = text.as_chunks::<8>().0.iter().take(2).map(|eight| marks(*eight)).enumerate();
+    let (n, marks) = eights.find(|(_, marks)| *marks != 0)?;
+    Some(n * 8 + usize::try_from(marks.trailing_zeros() / 8).unwrap_or_default())
 }
 
 /// Eight bytes as a number of which the lowest marked byte is the first that needs care; those above it may be marked falsely.
@@ -107,10 +105,6 @@ fn marks(bytes: [u8; 8]) -> u64 {
     let below = |bytes: u64, limit: u8| bytes.wrapping_sub(EACH * u64::from(limit)) & !bytes & (EACH * 0x80);
     let equal = |byte: u8| below(bytes ^ (EACH * u64::from(byte)), 1);
     below(bytes, 0x20) | equal(b'"') | equal(b'&') | equal(b'\\')
-}
-
-fn first_marked(marks: u64) -> usize {
-    usize::try_from(marks.trailing_zeros() / 8).unwrap_or_default()
 }
 
 #[expect(clippy::needless_bitwise_bool, reason = "without branches the compiler makes vector code of it")]

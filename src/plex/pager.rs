@@ -72,21 +72,22 @@ pub struct Outcome {
     pub changed: bool,
 }
 
-/// Answers that are done with, whose room is used again. Otherwise each thread's heap grows by what others take and give back.
+/// Answers, or whatever else takes room, that are done with, and whose room is used again. Otherwise each thread's heap grows
+/// by what others take and give back.
 #[derive(Clone, Debug, Default)]
-pub struct Spare(Arc<Mutex<Vec<String>>>);
+pub struct Spare<T = String>(Arc<Mutex<Vec<T>>>);
 
-impl Spare {
+impl<T: Default> Spare<T> {
     /// One of them, or a new one.
-    pub fn take(&self) -> String {
+    pub fn take(&self) -> T {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
     /// Adds one, unless there are more than requests on their way at once.
-    pub fn put(&self, text: String) {
+    pub fn put(&self, used: T) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() < MOST_SPARE && text.capacity() > 0 {
-            all.push(text);
+        if all.len() < MOST_SPARE {
+            all.push(used);
         }
     }
 }
@@ -340,7 +341,9 @@ impl<T: Send + 'static> Pager<T> {
                 let (total, rows) = (number(&document, "totalSize"), number(&document, "size"));
                 let has_offset = document.attribute("offset").is_some();
                 let content = work(&mut text);
-                spare.put(text);
+                if text.capacity() > 0 {
+                    spare.put(text);
+                }
                 Ok(Answer { total, rows, has_offset, content: content? })
             });
             match worked.await {

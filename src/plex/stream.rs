@@ -24,29 +24,23 @@ pub struct Stream {
     pager: Pager,
     keys: RoaringTreemap,
     arena: Arena,
-    key: RowKey,
 }
 
 impl Stream {
-    /// The list that `request` names, from its beginning.
-    pub fn new(plex: &Plex, request: Get, key: RowKey) -> Self {
-        let pager = Pager::new(plex.clone(), request, PAGE_ROWS, 0, u64::MAX);
-        Self { pager, keys: RoaringTreemap::new(), arena: Arena::default(), key }
-    }
-
-    /// The items of a library's listing.
+    /// The items of a library's listing, from its beginning.
     pub fn of_items(plex: &Plex, request: Get) -> Self {
-        Self::new(plex, request, rating_key)
+        let pager = Pager::new(plex.clone(), request, PAGE_ROWS, 0, u64::MAX);
+        Self { pager, keys: RoaringTreemap::new(), arena: Arena::default() }
     }
 
     /// Reads one page and calls `visit` with each of its rows; false at the end.
     pub async fn page(&mut self, mut visit: impl FnMut(Row<'_, '_>) + Send) -> Result<bool, PlexError> {
-        let Self { pager, keys, arena, key } = self;
+        let Self { pager, keys, arena } = self;
         let Some(page) = pager.next().await? else { return Ok(false) };
         let mut count = PageCount::default();
         page.for_each(arena, |row| {
             count.rows += 1;
-            if key(&row).is_none_or(|key| keys.insert(key)) {
+            if rating_key(&row).is_none_or(|key| keys.insert(key)) {
                 count.new += 1;
                 visit(row);
             }
